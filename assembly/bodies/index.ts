@@ -1,0 +1,6 @@
+// What the linker can join. The build cuts these out of the compiled module: scripts/bodies.mjs.
+
+export { adam, belief, momentum, yogi } from "./adam";
+export { clip } from "./clip";
+export { rms, rss, stddev } from "./rms";
+export { nesterov, trace } from "./trace";

@@ -1,0 +1,6 @@
+// What kernels.wasm exports: the loops that are not elementwise. Elementwise rules are bodies: bodies/index.ts.
+
+export { centralize } from "./kernels/centralize";
+export { flush } from "./kernels/flush";
+export { addNoise } from "./kernels/noise";
+export { sumSquares, sumSquaresDecayed } from "./kernels/reduce";

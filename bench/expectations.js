@@ -1,0 +1,108 @@
+// @ts-check
+// What the numbers should be, and the wide margins past which `--guard` fails.
+
+/** @import { Measurement } from "./measure.js" */
+/** @import { Expectation, SizeResult, Variant } from "./table.js" */
+
+import { BY_HAND, fastestNative, LEAVES, named, size } from "./table.js";
+
+/** @typedef {{ importing: number, first: number, sameChain: number, newChain: number, slowestNewChain: number }} InitResult */
+/** @typedef {{ steps: number, bytesAStep: number, kept: number }} GarbageResult */
+/** @typedef {{ firstIsZero: boolean, secondIsZero: boolean }} Moments */
+/** @typedef {{ length: number, zeros: { soon: Moments, late: Moments }, measurements: Measurement[] }} IdleResult */
+
+/**
+ * @typedef {object} Results
+ * @property {SizeResult[]} sizes
+ * @property {Measurement[]} overhead
+ * @property {InitResult} init
+ * @property {IdleResult} idle
+ */
+
+const GUARD = { byHand: 1.3, leaves: 1.5 };
+/** Below this a step is short enough for what JavaScript spends around the loop to show. */
+const LOOP_SIZE = 1 << 14;
+
+/**
+ * The ratio of the linked loop to the hand-written one, at the size where it is worst.
+ * @param {SizeResult[]} sizes
+ */
+function worstByHand(sizes) {
+  const variants = /** @type {Variant[]} */ (["clipped", "plain"]);
+  const all = sizes
+    .filter(({ length }) => length >= LOOP_SIZE)
+    .flatMap((result) =>
+      variants.map((variant) => ({
+        ratio: named(result[variant], BY_HAND).ratio,
+        note: `${size(result.length)}${variant === "clipped" ? " with clipping" : ""}`,
+      })),
+    );
+  return all.reduce((worst, each) => (each.ratio > worst.ratio ? each : worst));
+}
+
+/**
+ * 300 leaves over one leaf of as many parameters.
+ * @param {SizeResult[]} sizes
+ */
+function leavesRatio(sizes) {
+  const { length, clipped } = /** @type {SizeResult} */ (
+    sizes.find((result) => result.clipped.some(({ name }) => name === LEAVES))
+  );
+  const { nanoseconds, ratio } = named(clipped, LEAVES);
+  const time = (nanoseconds / length).toFixed(2);
+  return { ratio: 1 / ratio, what: `${size(length)} in 300 leaves / in one`, note: `${time} ns a parameter` };
+}
+
+/**
+ * @param {Results} results
+ * @returns {Expectation[]}
+ */
+export function expectations({ sizes, overhead, init, idle }) {
+  const byHand = worstByHand(sizes);
+  const largest = /** @type {SizeResult} */ (sizes.at(-1));
+  const native = largest.length === 1 << 24 ? fastestNative(largest.clipped) : null;
+  const leaves = leavesRatio(sizes);
+  const [, soon, late] = /** @type {[Measurement, Measurement, Measurement]} */ (idle.measurements);
+  const { zeros } = idle;
+  const zerosLeft = [zeros.soon.firstIsZero, zeros.late.firstIsZero, zeros.late.secondIsZero].filter((zero) => !zero);
+  return [
+    {
+      what: `linked / hand-written, worst size from ${size(LOOP_SIZE)}`,
+      value: byHand.ratio,
+      limit: 1.05,
+      unit: "",
+      note: byHand.note,
+    },
+    ...(native ? [{ what: "16 M / native C", value: native.ratio, limit: 1.1, unit: "", note: native.name }] : []),
+    { what: leaves.what, value: leaves.ratio, limit: 1.1, unit: "", note: leaves.note },
+    {
+      what: "a step of 16 parameters",
+      value: overhead[0]?.nanoseconds ?? Number.NaN,
+      limit: 2000,
+      unit: " ns",
+      note: "",
+    },
+    { what: "init after the first, same chain", value: init.sameChain, limit: 5, unit: " ms", note: "" },
+    { what: "init after the first, new chain", value: init.newChain, limit: 5, unit: " ms", note: "" },
+    { what: "after 1,000 zero gradients / at the start", value: 1 / soon.ratio, limit: 1.05, unit: "", note: "" },
+    { what: "after 70,000 zero gradients / at the start", value: 1 / late.ratio, limit: 1.05, unit: "", note: "" },
+    { what: "moments not zero by then", value: zerosLeft.length, limit: 0, unit: "", note: "" },
+  ];
+}
+
+/**
+ * @param {SizeResult[]} sizes
+ * @returns {string[]}
+ */
+export function guardViolations(sizes) {
+  const byHand = worstByHand(sizes);
+  const leaves = leavesRatio(sizes);
+  const violations = [];
+  if (byHand.ratio > GUARD.byHand) {
+    violations.push(`linked / hand-written is ${byHand.ratio.toFixed(2)} at ${byHand.note}, more than ${GUARD.byHand}`);
+  }
+  if (leaves.ratio > GUARD.leaves) {
+    violations.push(`${leaves.what} is ${leaves.ratio.toFixed(2)}, more than ${GUARD.leaves}`);
+  }
+  return violations;
+}

@@ -1,0 +1,49 @@
+import commonjs from "@rollup/plugin-commonjs";
+import nodeResolve from "@rollup/plugin-node-resolve";
+import terser from "@rollup/plugin-terser";
+import { rollup } from "rollup";
+
+// What @stdlib carries for engines without typed arrays or defineProperty: every engine with WebAssembly has both, and
+// the polyfills are two thirds of its bytes. The arithmetic is untouched.
+const native = new Map([
+  ["array-float64", "Float64Array"],
+  ["array-uint32", "Uint32Array"],
+  ["array-uint16", "Uint16Array"],
+  ["array-uint8", "Uint8Array"],
+  [
+    "utils-define-nonenumerable-read-only-property",
+    "(object, key, value) => Object.defineProperty(object, key, { value })",
+  ],
+]);
+
+const nativeArrays = {
+  name: "native-arrays",
+  load(/** @type {string} */ id) {
+    const name = /@stdlib[\\/]([\w-]+)[\\/]lib[\\/]index\.js$/.exec(id)?.[1] ?? "";
+    return native.has(name) ? `module.exports = ${native.get(name)};` : null;
+  },
+};
+
+/** Licences of what is bundled: @stdlib is Apache-2.0, and its ln derives from FreeBSD's. */
+const banner = `/*! lanestep, MIT. Bundles exp, ln, sin and cos of @stdlib (Apache-2.0, © The Stdlib Authors; portions
+© 1993, 2004 Sun Microsystems, Inc.: "Permission to use, copy, modify, and distribute this software is freely granted,
+provided that this notice is preserved."). */`;
+
+/** @param {string} input @param {string} file */
+export async function bundle(input, file) {
+  const build = await rollup({
+    input,
+    plugins: [nativeArrays, nodeResolve(), commonjs({ strictRequires: false })],
+    onwarn(warning) {
+      throw new Error(warning.message);
+    },
+  });
+  await build.write({
+    file,
+    format: "es",
+    sourcemap: true,
+    banner,
+    plugins: [terser({ module: true, ecma: 2020, compress: { passes: 3 }, format: { comments: /^!/ } })],
+  });
+  await build.close();
+}

@@ -1,0 +1,98 @@
+import { compileKernels, compileLoop } from "./modules.js";
+
+/** What kernels.wasm exports; pointers in bytes, lengths in elements. See assembly/kernels. */
+interface Kernels {
+  readonly memory: WebAssembly.Memory;
+  sumSquares(x: number, length: number): number;
+  sumSquaresDecayed(x: number, p: number, length: number, a: number, b: number): number;
+  centralize(out: number, x: number, rows: number, columns: number, centered: number, a: number): void;
+  addNoise(
+    out: number,
+    x: number,
+    length: number,
+    a: number,
+    sigma: number,
+    key0: number,
+    key1: number,
+    leaf: number,
+    count: number,
+    rule: number,
+  ): void;
+  flush(begin: number, end: number): void;
+}
+
+/** A linked loop: pointers, range, slots and constants, as src/link/link.ts says. */
+export type Loop = (...args: readonly number[]) => void;
+
+const PAGE = 65536;
+/** The last page stays out: an end pointer of 2^32 would be 0. */
+const MAX_PAGES = 65535;
+/** Planes begin behind what a compiler may place at the begin of a memory. */
+const BEGIN = 1024;
+/** Sums read whole 64-byte lines, at any alignment: the last one may reach behind the last plane. */
+const SLACK = 64;
+const SHARED_PAGES = 16;
+/** Arenas below this lie one after another in shared memories: a memory of its own costs 0.4 ms in some engines, and
+ * Chromium refuses the 125th of a page. */
+const SHARED_BELOW = PAGE;
+
+export const MAX_BYTES = MAX_PAGES * PAGE - BEGIN - SLACK;
+
+/** One memory with its kernels and its instances of linked loops. Grown once, before the first view. */
+export class Heap {
+  readonly kernels: Kernels;
+  readonly buffer: ArrayBuffer;
+  readonly #loops = new Map<string, Loop>();
+  readonly #given = new Map<WebAssembly.Module, Readonly<Record<string, Loop>>>();
+  #top = BEGIN;
+
+  private constructor(pages: number) {
+    this.kernels = new WebAssembly.Instance(compileKernels()).exports as unknown as Kernels;
+    this.kernels.memory.grow(pages - 1);
+    this.buffer = this.kernels.memory.buffer;
+  }
+
+  /**
+   * Room for an arena: in a memory shared with other small ones, or in one of its own. Room is never given twice: a
+   * view that outlives its optimizer shows its own old numbers, not another's.
+   *
+   * @throws RangeError if the engine has no such memory left
+   */
+  static allocate(bytes: number): { heap: Heap; base: number } {
+    if (bytes >= SHARED_BELOW) {
+      const heap = new Heap(Math.ceil((BEGIN + bytes + SLACK) / PAGE));
+      return { heap, base: heap.#take(bytes) };
+    }
+    if (!shared || shared.#top + bytes + SLACK > shared.buffer.byteLength) shared = new Heap(SHARED_PAGES);
+    return { heap: shared, base: shared.#take(bytes) };
+  }
+
+  #take(bytes: number): number {
+    const base = this.#top;
+    this.#top += bytes;
+    return base;
+  }
+
+  /** The loop of a signature, linked and compiled if it was not. */
+  loop(signature: string): Loop {
+    let loop = this.#loops.get(signature);
+    if (!loop) {
+      loop = this.#instantiate(compileLoop(signature))[signature]!;
+      this.#loops.set(signature, loop);
+    }
+    return loop;
+  }
+
+  /** The loops of a module that was linked ahead of time, by signature. */
+  given(module: WebAssembly.Module): Readonly<Record<string, Loop>> {
+    let loops = this.#given.get(module);
+    if (!loops) this.#given.set(module, (loops = this.#instantiate(module)));
+    return loops;
+  }
+
+  #instantiate(module: WebAssembly.Module): Readonly<Record<string, Loop>> {
+    return new WebAssembly.Instance(module, { env: { memory: this.kernels.memory } }).exports as Record<string, Loop>;
+  }
+}
+
+let shared: Heap | undefined;

@@ -1,0 +1,161 @@
+// From a loop pass of a program to calls of linked loops.
+
+import { signatureOf, type Token } from "../../link/signature.js";
+import { type Expression, evaluate, value } from "../../program/form.js";
+import type { Operation, Pass, Program } from "../../program/program.js";
+import type { StepValues } from "../../program/values.js";
+import type { Loop } from "./heap.js";
+
+export type LoopPass = Extract<Pass, { kind: "loop" }>;
+
+/** What becomes of x behind the last operation. */
+export type LoopSink = "park" | "apply" | "emit";
+
+interface Constant {
+  readonly expression: Expression | null;
+  readonly absent: 0 | 1;
+}
+
+/** One operation as a token, with what it takes. */
+interface Step {
+  readonly token: Token;
+  /** Indices of the program's slots. */
+  readonly slots: readonly number[];
+  readonly constants: readonly Constant[];
+}
+
+/** The same pass with one choice of bodies. */
+export interface Variant {
+  readonly signature: string;
+  readonly steps: readonly Step[];
+}
+
+/** Which variant a step takes: the mixed-radix number of its choices. */
+interface Choice {
+  readonly rule: number;
+  readonly stride: number;
+}
+
+export interface LoopPlan {
+  readonly variants: readonly Variant[];
+  readonly choices: readonly Choice[];
+}
+
+export function planLoop(program: Program, pass: LoopPass, sink: LoopSink): LoopPlan {
+  let variants: Step[][] = [[]];
+  const choices: Choice[] = [];
+  for (const operation of pass.operations) {
+    const alternatives = stepsOf(program, operation);
+    if (operation.kind === "body" && alternatives.length > 1) {
+      choices.push({ rule: operation.rule, stride: variants.length });
+    }
+    variants = alternatives.flatMap((step) => variants.map((steps) => [...steps, step]));
+  }
+  const end = sink === "apply" ? "apply" : "store";
+  return {
+    choices,
+    variants: variants.map((steps) => ({ steps, signature: signatureOf(steps.map(({ token }) => token), end) })),
+  };
+}
+
+function stepsOf(program: Program, operation: Operation): Step[] {
+  if (operation.kind === "linear") {
+    const { a, b } = operation.form;
+    const scale: Constant = { expression: a, absent: 1 };
+    if (!b) return [{ token: "scale", slots: [], constants: [scale] }];
+    return [{ token: "decay", slots: [], constants: [scale, { expression: b, absent: 0 }] }];
+  }
+  const slots = program.slots.flatMap(({ rule }, i) => (rule === operation.rule ? [i] : []));
+  return operation.uses.map(({ body, constants }) => ({
+    token: body,
+    slots,
+    constants: constants.map((name) => ({ expression: value(operation.scalars.get(name)!), absent: 0 })),
+  }));
+}
+
+/** The variant that a step takes. */
+export function variantAt({ choices }: LoopPlan, program: Program, { options, step }: StepValues): number {
+  let index = 0;
+  for (const { rule, stride } of choices) {
+    const entry = program.rules[rule]!.rule;
+    if (entry.kind === "elementwise") index += stride * entry.select!(options[rule], step);
+  }
+  return index;
+}
+
+/** One call of a loop: pointers to planes in bytes, the range in bytes from their begin, then slots and constants. */
+class Call {
+  readonly #loop: Loop;
+  readonly #args: number[];
+  readonly #constants: (Constant & { readonly at: number })[] = [];
+
+  constructor(loop: Loop, steps: readonly Step[], params: number, slotBases: readonly number[]) {
+    this.#loop = loop;
+    this.#args = [params, 0, 0, 0, 0];
+    for (const { slots, constants } of steps) {
+      for (const slot of slots) this.#args.push(slotBases[slot]!);
+      for (const constant of constants) this.#constants.push({ ...constant, at: this.#args.push(0) - 1 });
+    }
+  }
+
+  /** Takes the constants of the step: they are rounded to f32 here, once. */
+  set(values: Float64Array): void {
+    for (const { at, expression, absent } of this.#constants) this.#args[at] = evaluate(expression, values, absent);
+  }
+
+  run(x: number, out: number, begin: number, end: number): void {
+    const args = this.#args;
+    args[1] = x;
+    args[2] = out;
+    args[3] = begin;
+    args[4] = end;
+    this.#loop(...args);
+  }
+}
+
+/** A pass, ready to run over ranges of one arena. */
+export interface LoopRunner {
+  set(values: Float64Array): void;
+  /** `x`, `out`: planes; `begin < end`: offsets into all planes. Bytes. */
+  run(x: number, out: number, begin: number, end: number): void;
+}
+
+export function linkedLoop(loop: Loop, { steps }: Variant, params: number, slotBases: readonly number[]): LoopRunner {
+  return new Call(loop, steps, params, slotBases);
+}
+
+/** Bytes of a tile: with the slots' it stays in the first-level cache. */
+export const TILE = 4096;
+
+/** The signatures that {@link tiledLoop} needs: one operation each. */
+export function tileSignatures({ steps, signature }: Variant): string[] {
+  const operations = steps.map(({ token }) => signatureOf([token], "store"));
+  return signature.endsWith("apply") || steps.length === 0 ? [...operations, signature.split("|").at(-1)!] : operations;
+}
+
+/** Body by body over tiles: what runs where an engine compiles nothing. The same operations, so the same bits. */
+export function tiledLoop(
+  loops: Readonly<Record<string, Loop>>,
+  variant: Variant,
+  params: number,
+  slotBases: readonly number[],
+  tile: number,
+): LoopRunner {
+  const calls = tileSignatures(variant).map(
+    (signature, i) => new Call(loops[signature]!, variant.steps.slice(i, i + 1), params, slotBases),
+  );
+  return {
+    set(values) {
+      for (const call of calls) call.set(values);
+    },
+    run(x, out, begin, end) {
+      for (let from = begin; from < end; from += TILE) {
+        const to = Math.min(from + TILE, end);
+        const kept = tile - from; // so that offset `from` is the tile's first byte
+        calls.forEach((call, i) => {
+          call.run(i === 0 ? x : kept, i === calls.length - 1 ? out : kept, from, to);
+        });
+      }
+    },
+  };
+}

@@ -1,0 +1,46 @@
+export { applyUpdates } from "./apply-updates.js";
+export type { BackendInfo } from "./backends/backend.js";
+export type { InitOptions } from "./backends/choose.js";
+export { type Control, control } from "./control.js";
+export { DisposedError, StateError, TreeMismatchError } from "./errors.js";
+export { type FunctionalState, type FunctionalUpdate, functional } from "./functional.js";
+export type { Optimizer, RuleState, SnapshotName } from "./optimizer.js";
+export * from "./optimizers.js";
+export type { Scalar } from "./options.js";
+export * from "./schedules.js";
+export type { NumericArray, ShapedLeaf, ZerosLeaf } from "./tree/leaf.js";
+export type { Gradients, Leaf, Plain, Views } from "./tree/types.js";
+export { chain, compose, identity, type Update } from "./update.js";
+export {
+  type ScaleByAdamOptions,
+  type ScaleByBeliefOptions,
+  type ScaleByRadamOptions,
+  type ScaleByYogiOptions,
+  scaleByAdam,
+  scaleByBelief,
+  scaleByRadam,
+  scaleByYogi,
+} from "./updates/adam.js";
+export { centralize } from "./updates/centralize.js";
+export { type ClipByGlobalNormOptions, type ClipOptions, clip, clipByGlobalNorm } from "./updates/clip.js";
+export { stateful, stateless } from "./updates/custom.js";
+export { type AddDecayedWeightsOptions, addDecayedWeights } from "./updates/decay.js";
+export { type AddNoiseOptions, addNoise } from "./updates/noise.js";
+export {
+  type ScaleByRmsOptions,
+  type ScaleByRssOptions,
+  type ScaleByStddevOptions,
+  scaleByRms,
+  scaleByRss,
+  scaleByStddev,
+} from "./updates/rms.js";
+export {
+  type ScaleByLearningRateOptions,
+  type ScaleOptions,
+  scale,
+  scaleByLearningRate,
+  scaleBySchedule,
+  scaleByState,
+} from "./updates/scale.js";
+export { type TraceOptions, trace } from "./updates/trace.js";
+export { type ScaleByTrustRatioOptions, scaleByTrustRatio } from "./updates/trust.js";

@@ -1,0 +1,84 @@
+// A small WebAssembly writer: as much of the binary format as a module of linked loops needs.
+// https://webassembly.github.io/spec/core/binary/
+
+export const I32 = 0x7f;
+export const F32 = 0x7d;
+export const V128 = 0x7b;
+
+/** One instruction byte after another; numbers below 256. */
+export type Code = number[];
+
+export const LOCAL_GET = 0x20;
+export const LOCAL_SET = 0x21;
+
+const SIMD = 0xfd;
+const ALIGN_16 = 0x04;
+
+export function unsigned(value: number): Code {
+  const bytes: Code = [];
+  do {
+    const low = value & 127;
+    value >>>= 7;
+    bytes.push(value === 0 ? low : low | 128);
+  } while (value !== 0);
+  return bytes;
+}
+
+function signed(value: number): Code {
+  const bytes: Code = [];
+  for (;;) {
+    const low = value & 127;
+    value >>= 7;
+    if ((value === 0 && !(low & 64)) || (value === -1 && low & 64)) return [...bytes, low];
+    bytes.push(low | 128);
+  }
+}
+
+export const get = (local: number): Code => [LOCAL_GET, ...unsigned(local)];
+export const set = (local: number): Code => [LOCAL_SET, ...unsigned(local)];
+export const tee = (local: number): Code => [0x22, ...unsigned(local)];
+export const i32Const = (value: number): Code => [0x41, ...signed(value)];
+export const i32Add: Code = [0x6a];
+export const i32LessUnsigned: Code = [0x49];
+export const loop: Code = [0x03, 0x40];
+export const branchIf = (depth: number): Code => [0x0d, ...unsigned(depth)];
+export const end: Code = [0x0b];
+export const load = (offset: number): Code => [SIMD, 0x00, ALIGN_16, ...unsigned(offset)];
+export const store = (offset: number): Code => [SIMD, 0x0b, ALIGN_16, ...unsigned(offset)];
+export const splat: Code = [SIMD, 0x13];
+export const add: Code = [SIMD, 0xe4, 0x01];
+export const multiply: Code = [SIMD, 0xe6, 0x01];
+
+/** A function of the module: parameter types, local types behind them, code without the closing `end`. */
+export interface FunctionCode {
+  readonly name: string;
+  readonly params: readonly number[];
+  readonly locals: readonly number[];
+  readonly code: Code;
+}
+
+// Spreading a long array as arguments overflows the stack of small engines: sections are joined with concat.
+const section = (id: number, content: Code): Code => [id].concat(unsigned(content.length), content);
+const list = (items: readonly Code[]): Code => unsigned(items.length).concat(...items);
+/** Names are signatures: ASCII. */
+const text = (name: string): Code => unsigned(name.length).concat(Array.from(name, (c) => c.charCodeAt(0)));
+
+/** A module that imports `env.memory` and exports the functions by name; profilers show the same names. */
+export function writeModule(functions: readonly FunctionCode[]): Uint8Array<ArrayBuffer> {
+  const types = functions.map(({ params }): Code => [0x60, ...list(params.map((t) => [t])), 0]);
+  const bodies = functions.map(({ locals, code }): Code => {
+    const body = list(locals.map((t) => [1, t])).concat(code, end);
+    return unsigned(body.length).concat(body);
+  });
+  const names = list(functions.map(({ name }, i) => unsigned(i).concat(text(name))));
+  return new Uint8Array(
+    [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0].concat(
+      section(1, list(types)),
+      section(2, list([text("env").concat(text("memory"), 2, 0, 0)])),
+      section(3, list(functions.map((_, i) => unsigned(i)))),
+      section(7, list(functions.map(({ name }, i) => text(name).concat(0, unsigned(i))))),
+      section(10, list(bodies)),
+      section(0, text("name").concat(section(1, names))),
+    ),
+  );
+}

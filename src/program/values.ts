@@ -1,0 +1,51 @@
+import { isControl } from "../control.js";
+import { resolveAll } from "../options.js";
+import type { BoundRule } from "../updates/rule.js";
+import type { Program } from "./program.js";
+
+/** The options of every rule at one step. */
+// biome-ignore lint/suspicious/noExplicitAny: see Rule.
+export type StepOptions = readonly any[];
+
+/** What one step computes with: options as numbers, and the scalars of the program made of them. */
+export class StepValues {
+  /** Host scalars, filled in by {@link at}; factors of norms, filled in by the backend. */
+  readonly values: Float64Array;
+  step = 0;
+  // biome-ignore lint/suspicious/noExplicitAny: see Rule.
+  readonly options: any[];
+  readonly #program: Program;
+  readonly #live: readonly boolean[];
+  readonly #named: readonly (readonly { readonly name: string; readonly index: number }[])[];
+
+  constructor(program: Program) {
+    this.#program = program;
+    this.values = new Float64Array(program.valueCount);
+    this.#named = program.rules.map((_, i) => program.scalars.filter(({ rule }) => rule === i));
+    this.#live = program.rules.map(changes);
+    this.options = program.rules.map(({ options }, i) => (this.#live[i] ? null : options));
+  }
+
+  /**
+   * Fills in the values of a step.
+   *
+   * @throws RangeError for a schedule or control that gives no number, or one out of range; nothing was written then
+   */
+  at(step: number): void {
+    this.step = step;
+    this.#program.rules.forEach(({ rule, options }, i) => {
+      if (this.#live[i]) this.options[i] = resolveAll(options, step, rule.name, rule.options);
+    });
+    this.#program.rules.forEach(({ rule }, i) => {
+      if (rule.kind === "linear") this.values[this.#named[i]![0]!.index] = rule.scalar(this.options[i], step);
+      else if (rule.kind === "elementwise" || rule.kind === "kernel") {
+        const scalars: Readonly<Record<string, number>> = rule.scalars(this.options[i], step);
+        for (const { name, index } of this.#named[i]!) this.values[index] = scalars[name]!;
+      }
+    });
+  }
+}
+
+/** Whether an option may have another value in the next step. */
+const changes = ({ options }: BoundRule): boolean =>
+  Object.values(options).some((option) => typeof option === "function" || isControl(option));

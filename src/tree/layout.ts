@@ -1,0 +1,166 @@
+import { TreeMismatchError } from "../errors.js";
+import { displayShape, type FoundLeaf, isPlainObject, readLeaf } from "./leaf.js";
+import { displayPath, hashPath, type Keys, pathName } from "./path.js";
+
+/** A leaf's place in every plane. */
+export interface LayoutLeaf {
+  readonly keys: Keys;
+  /** Its name, unique in the tree: keys joined by `/`. */
+  readonly path: string;
+  readonly hash: number;
+  readonly kind: FoundLeaf["kind"];
+  readonly shape: readonly number[];
+  /** Elements. */
+  readonly length: number;
+  /** Elements from the begin of a plane, on a 64-byte line. */
+  readonly offset: number;
+}
+
+/** The form of a tree: a leaf's index, or a node with its children. */
+export type Skeleton = number | { readonly array: boolean; readonly keys: Keys; readonly children: readonly Skeleton[] };
+
+/**
+ * A tree's leaves in order of their paths, each on a 64-byte line of every plane:
+ *
+ *     plane   | a ……… pad | b …… pad | c ………………… |
+ *             0           16·k       16·l          size     elements
+ */
+export interface Layout {
+  readonly leaves: readonly LayoutLeaf[];
+  readonly skeleton: Skeleton;
+  /** Elements of a plane, padding included. */
+  readonly size: number;
+}
+
+/** Elements of a 64-byte line: what a linked loop does in one iteration. */
+const LINE = 16;
+
+export const padded = (length: number): number => Math.ceil(length / LINE) * LINE;
+
+/**
+ * Reads a tree of parameters.
+ *
+ * @throws TypeError with the path, for a leaf that is not numbers
+ */
+export function readTree(tree: unknown, root: string): { layout: Layout; found: readonly FoundLeaf[] } {
+  const entries: { keys: Keys; path: string; leaf: FoundLeaf; at: number }[] = [];
+  const ancestors = new Set<unknown>();
+
+  const walk = (value: unknown, keys: Keys): Draft => {
+    const leaf = readLeaf(value, root, keys);
+    if (leaf) return { entry: entries.push({ keys, path: pathName(keys), leaf, at: entries.length }) - 1 };
+    if (ancestors.has(value)) throw new TypeError(`"${displayPath(root, keys)}" contains itself: a tree has no cycles`);
+    ancestors.add(value);
+    const names = childKeys(value as object, root, keys);
+    const children = names.map((name) => walk((value as Record<string | number, unknown>)[name], [...keys, name]));
+    ancestors.delete(value);
+    return { array: Array.isArray(value), keys: names, children };
+  };
+  const draft = walk(tree, []);
+
+  const order = [...entries].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+  const index = new Array<number>(entries.length);
+  let size = 0;
+  const leaves = order.map(({ keys, path, leaf, at }, i): LayoutLeaf => {
+    index[at] = i;
+    const offset = size;
+    size += padded(leaf.length);
+    return { keys, path, hash: hashPath(path), kind: leaf.kind, shape: leaf.shape, length: leaf.length, offset };
+  });
+  const settle = (node: Draft): Skeleton =>
+    "entry" in node ? index[node.entry]! : { ...node, children: node.children.map(settle) };
+  return { layout: { leaves, skeleton: settle(draft), size }, found: order.map(({ leaf }) => leaf) };
+}
+
+/** A skeleton whose leaves are numbered in the order they were met, before they are sorted. */
+type Draft = { readonly entry: number } | { readonly array: boolean; readonly keys: Keys; readonly children: Draft[] };
+
+function childKeys(node: object, root: string, keys: Keys): Keys {
+  if (Object.getOwnPropertySymbols(node).some((s) => Object.prototype.propertyIsEnumerable.call(node, s))) {
+    throw new TypeError(`"${displayPath(root, keys)}" has a symbol as a key: use a string`);
+  }
+  return Array.isArray(node) ? Array.from(node, (_, i) => i) : Object.keys(node);
+}
+
+/**
+ * Reads a tree that must have the form of `layout`; nothing is written anywhere.
+ *
+ * @returns its leaves in the layout's order
+ * @throws TreeMismatchError with the path, what was expected and what came; TypeError for a leaf that is not numbers
+ */
+export function matchTree(layout: Layout, tree: unknown, root: string): FoundLeaf[] {
+  const found = new Array<FoundLeaf>(layout.leaves.length);
+  const mismatch = (keys: Keys, what: string) => new TreeMismatchError(`"${displayPath(root, keys)}" ${what}`);
+
+  const walk = (node: Skeleton, value: unknown, keys: Keys): void => {
+    if (typeof node === "number") {
+      found[node] = matchLeaf(layout.leaves[node]!, value, root);
+      return;
+    }
+    const isNode = node.array ? Array.isArray(value) : isPlainObject(value);
+    if (!isNode) {
+      if (value === undefined) throw mismatch(keys, "is missing");
+      const leaf = readLeaf(value, root, keys);
+      throw mismatch(keys, `is ${leaf ? "a leaf" : nodeName(Array.isArray(value))}, expected ${nodeName(node.array)}`);
+    }
+    const names = new Set<string | number>(childKeys(value as object, root, keys));
+    for (const key of node.keys) if (!names.delete(key)) throw mismatch([...keys, key], "is missing");
+    for (const key of names) throw mismatch([...keys, key], "is not among the parameters");
+    node.keys.forEach((key, i) => {
+      walk(node.children[i]!, (value as Record<string | number, unknown>)[key], [...keys, key]);
+    });
+  };
+  walk(layout.skeleton, tree, []);
+  return found;
+}
+
+const nodeName = (array: boolean): string => (array ? "an array" : "an object");
+
+function matchLeaf(expected: LayoutLeaf, value: unknown, root: string): FoundLeaf {
+  const mismatch = (what: string) => new TreeMismatchError(`"${displayPath(root, expected.keys)}" ${what}`);
+  if (value === undefined) throw mismatch("is missing");
+  const leaf = readLeaf(value, root, expected.keys);
+  if (!leaf) throw mismatch(`is ${nodeName(Array.isArray(value))}, expected a leaf of ${expected.length} elements`);
+  if (leaf.data === null) throw mismatch("is { shape } without data: zeros are given so in init only");
+  if (leaf.length !== expected.length) {
+    const shape = expected.shape.length > 1 ? ` (shape ${displayShape(expected.shape)})` : "";
+    throw mismatch(`has ${leaf.length} elements, expected ${expected.length}${shape}`);
+  }
+  const bothShaped = leaf.kind === "shaped" && (expected.kind === "shaped" || expected.kind === "zeros");
+  if (bothShaped && leaf.shape.join() !== expected.shape.join()) {
+    throw mismatch(`has shape ${displayShape(leaf.shape)}, expected ${displayShape(expected.shape)}`);
+  }
+  return leaf;
+}
+
+/** Builds a tree of the layout's form, `leafAt(i)` at leaf i. */
+export function buildTree(skeleton: Skeleton, leafAt: (index: number) => unknown): unknown {
+  if (typeof skeleton === "number") return leafAt(skeleton);
+  const children = skeleton.children.map((child) => buildTree(child, leafAt));
+  if (skeleton.array) return children;
+  const node: Record<string, unknown> = {};
+  skeleton.keys.forEach((key, i) => {
+    // Not node[key] = …: the key "__proto__" would set the prototype.
+    Object.defineProperty(node, key, { value: children[i], enumerable: true, writable: true, configurable: true });
+  });
+  return node;
+}
+
+/** Whether two layouts are the same: their trees can exchange values leaf by leaf. */
+export function sameLayout(a: Layout, b: Layout): boolean {
+  return (
+    a.size === b.size &&
+    a.leaves.length === b.leaves.length &&
+    sameSkeleton(a.skeleton, b.skeleton) &&
+    a.leaves.every((leaf, i) => leaf.kind === b.leaves[i]!.kind && leaf.shape.join() === b.leaves[i]!.shape.join())
+  );
+}
+
+function sameSkeleton(a: Skeleton, b: Skeleton): boolean {
+  if (typeof a === "number" || typeof b === "number") return a === b;
+  return (
+    a.array === b.array &&
+    a.keys.length === b.keys.length &&
+    a.keys.every((key, i) => key === b.keys[i] && sameSkeleton(a.children[i]!, b.children[i]!))
+  );
+}

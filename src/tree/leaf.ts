@@ -1,0 +1,122 @@
+import { displayPath, type Keys } from "./path.js";
+
+/** What a typed array of numbers is here; BigInt arrays are not. */
+export type NumericArray =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Uint8Array
+  | Uint8ClampedArray
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array;
+
+/** A leaf with its shape, row-major. `shape: []` is a scalar: one element. */
+export interface ShapedLeaf {
+  readonly data: NumericArray | readonly number[];
+  readonly shape: readonly number[];
+}
+
+/** A leaf of zeros, in `init` only. */
+export interface ZerosLeaf {
+  readonly shape: readonly number[];
+}
+
+/** A leaf as it was found in a tree. */
+export interface FoundLeaf {
+  /** `number`: a scalar; `array`: a typed array, its shape its length; `shaped`: with a shape of its own. */
+  readonly kind: "number" | "array" | "shaped" | "zeros";
+  readonly shape: readonly number[];
+  readonly length: number;
+  readonly data: number | ArrayLike<number> | null;
+}
+
+/** The numbers of elements a shape holds; the empty product is 1. */
+export const sizeOf = (shape: readonly number[]): number => shape.reduce((size, axis) => size * axis, 1);
+
+/** For messages: `5×3`. */
+export const displayShape = (shape: readonly number[]): string => (shape.length ? shape.join("×") : "a scalar");
+
+function isNumericArray(value: unknown): value is NumericArray {
+  return ArrayBuffer.isView(value) && !(value instanceof DataView) && !/^(Big|Data)/.test(tagOf(value));
+}
+
+// The tag, not `instanceof`: an array of another realm (an iframe, node:vm) is an array too.
+const tagOf = (value: object): string => (value as { [Symbol.toStringTag]?: string })[Symbol.toStringTag] ?? "";
+
+function isShape(value: unknown): value is readonly number[] {
+  return Array.isArray(value) && value.every((axis) => Number.isSafeInteger(axis) && axis >= 0);
+}
+
+const isNumberList = (value: readonly unknown[]): value is readonly number[] =>
+  value.every((element) => typeof element === "number");
+
+/** A plain object, of any realm: its prototype is null or an `Object.prototype`. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value) || ArrayBuffer.isView(value)) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || (Object.getPrototypeOf(prototype) === null && tagOf(value) !== "Module");
+}
+
+/**
+ * Reads a value as a leaf; `null` if it is a node (a plain object or an array of other things).
+ *
+ * @throws TypeError with the path and the mend, if it is neither
+ */
+export function readLeaf(value: unknown, root: string, keys: Keys): FoundLeaf | null {
+  if (typeof value === "number") return { kind: "number", shape: [], length: 1, data: value };
+  const refuse = (what: string) => new TypeError(`"${displayPath(root, keys)}" is ${what}`);
+  if (isNumericArray(value)) return { kind: "array", shape: [value.length], length: value.length, data: value };
+  if (Array.isArray(value)) {
+    if (value.length > 0 && isNumberList(value)) {
+      throw refuse(
+        "an array of plain numbers (each would be a leaf of its own): use Float32Array.from(…) or { data, shape }",
+      );
+    }
+    return null;
+  }
+  if (isPlainObject(value)) return readShaped(value, refuse);
+  throw refuse(`${describe(value)}, ${mend(value)}`);
+}
+
+function readShaped(
+  value: Record<string, unknown>,
+  refuse: (what: string) => TypeError,
+): FoundLeaf | null {
+  const names = Object.keys(value);
+  const { data, shape } = value;
+  if (!Object.hasOwn(value, "shape") || !isShape(shape)) return null;
+  if (names.length === 1) return { kind: "zeros", shape: [...shape], length: sizeOf(shape), data: null };
+  if (names.length !== 2 || !Object.hasOwn(value, "data")) return null;
+  if (!isNumericArray(data) && !(Array.isArray(data) && isNumberList(data))) {
+    // A node with children called data and shape has no array of integers under shape: this was meant as a leaf.
+    throw refuse(`{ data, shape } with ${describe(data)} as data, expected a typed array or an array of numbers`);
+  }
+  const length = sizeOf(shape);
+  if (data.length !== length) {
+    throw refuse(`{ data, shape } with ${data.length} elements, but its shape ${displayShape(shape)} has ${length}`);
+  }
+  return { kind: "shaped", shape: [...shape], length, data };
+}
+
+function describe(value: unknown): string {
+  if (value === null) return "null";
+  if (typeof value === "object") {
+    const name = (value.constructor as { name?: string } | undefined)?.name;
+    return name && name !== "Object" ? `an instance of ${name}` : tagOf(value) || "an object that is not plain";
+  }
+  if (typeof value === "string") return "a string";
+  if (typeof value === "undefined") return "undefined";
+  return `a ${typeof value}`;
+}
+
+function mend(value: unknown): string {
+  const kinds = "expected a typed array, { data, shape } or a number";
+  if (typeof value === "bigint" || (ArrayBuffer.isView(value) && tagOf(value).startsWith("Big"))) {
+    return `${kinds}: convert it with Float32Array.from(values, Number)`;
+  }
+  if (value instanceof Map) return `${kinds}: convert it with Object.fromEntries(…)`;
+  if (typeof value === "object" && value !== null) return `${kinds}: give the numbers it holds, for a tensor its data`;
+  return kinds;
+}

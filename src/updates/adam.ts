@@ -1,0 +1,284 @@
+import { powInt } from "../math.js";
+import { type AtStep, atLeast, nonNegative, number, type OptionSpec, type Scalar, scalar, unit } from "../options.js";
+import { type Update, updateOf } from "../update.js";
+import type { ElementwiseRule } from "./rule.js";
+
+/** Options of {@link scaleByAdam}. */
+export interface ScaleByAdamOptions {
+  /** Decay of the first moment, in [0, 1). */
+  readonly b1?: Scalar | undefined;
+  /** Decay of the second moment, in [0, 1). */
+  readonly b2?: Scalar | undefined;
+  /** Added to the root, ≥ 0. */
+  readonly eps?: Scalar | undefined;
+  /** Added under the root, ≥ 0. */
+  readonly epsRoot?: Scalar | undefined;
+}
+
+const moments = { b1: scalar(0.9, unit), b2: scalar(0.999, unit) };
+const zeros = { initial: () => 0, decays: true };
+
+/**
+ * m̂ / (√(v̂ + root) + ε) with m̂ = m/c₁, v̂ = v/c₂ is factor · m / (√(v + root·c₂) + ε·√c₂), factor = √c₂/c₁
+ * (the end of section 2 of Adam's paper): the corrections leave the loop.
+ */
+function corrected({ b1, b2 }: { b1: number; b2: number }, step: number) {
+  const c1 = 1 - powInt(b1, step + 1);
+  const c2 = 1 - powInt(b2, step + 1);
+  const root2 = Math.sqrt(c2);
+  return { c1, c2, root2, rest1: 1 - b1, rest2: 1 - b2, factor: root2 / c1 };
+}
+
+const adamSpec = {
+  ...moments,
+  eps: scalar(1e-8, nonNegative),
+  epsRoot: scalar(1e-15, nonNegative),
+} satisfies OptionSpec<ScaleByAdamOptions>;
+
+function adamScalars(o: AtStep<typeof adamSpec>, step: number) {
+  const { c2, root2, rest1, rest2, factor } = corrected(o, step);
+  return { rest1, b2: o.b2, rest2, root: o.epsRoot * c2, eps: o.eps * root2, factor };
+}
+
+export const adamRule = {
+  kind: "elementwise",
+  name: "scaleByAdam",
+  options: adamSpec,
+  slots: { mu: zeros, nu: zeros },
+  bodies: [{ body: "adam", constants: ["rest1", "b2", "rest2", "root", "eps"] }],
+  hasFactor: true,
+  scalars: adamScalars,
+  reference: (o, step) => {
+    const c1 = 1 - powInt(o.b1, step + 1);
+    const c2 = 1 - powInt(o.b2, step + 1);
+    return (x, _p, s) => {
+      s.mu = o.b1 * s.mu! + (1 - o.b1) * x;
+      s.nu = o.b2 * s.nu! + (1 - o.b2) * x * x;
+      return s.mu / c1 / (Math.sqrt(s.nu / c2 + o.epsRoot) + o.eps);
+    };
+  },
+  formula: "m ← b1·m + (1 − b1)·x;  v ← b2·v + (1 − b2)·x²;  m̂ / (√(v̂ + epsRoot) + eps),  m̂ = m/(1 − b1ᵗ), v̂ = v/(1 − b2ᵗ)",
+  source: "Kingma, Ba: Adam, https://arxiv.org/abs/1412.6980",
+  tolerance: 1e-6,
+} as const satisfies ElementwiseRule<typeof adamSpec>;
+
+/**
+ * Scales by Adam: the mean of the updates over the root of the mean of their squares, both decaying, both corrected
+ * for their start at zero.
+ *
+ * `m ← b1·m + (1 − b1)·x;  v ← b2·v + (1 − b2)·x²;  x ← m̂ / (√(v̂ + epsRoot) + eps)`
+ * with `m̂ = m / (1 − b1ᵗ)`, `v̂ = v / (1 − b2ᵗ)`, t the step counted from 1.
+ *
+ * @param options `b1` 0.9, `b2` 0.999, in [0, 1); `eps` 1e-8, `epsRoot` 1e-15, ≥ 0
+ * @returns an update with the state `mu`, `nu`, shaped as the parameters
+ * @throws TypeError for an unknown option; RangeError for one out of range
+ *
+ * @example
+ * ```ts
+ * const optimizer = await chain(scaleByAdam(), scale(-0.1)).init({ w: Float32Array.of(1, 2) });
+ * optimizer.step({ w: Float32Array.of(0.5, -3) });
+ * Array.from(optimizer.params.w, (p) => p.toFixed(3)); // => ["0.900", "2.100"]
+ * ```
+ *
+ * Kingma, Ba: Adam, https://arxiv.org/abs/1412.6980
+ */
+export function scaleByAdam(options: ScaleByAdamOptions = {}): Update {
+  return updateOf(adamRule, options);
+}
+
+/** Options of {@link scaleByBelief}. */
+export type ScaleByBeliefOptions = ScaleByAdamOptions;
+
+const beliefSpec = {
+  ...moments,
+  eps: scalar(0, nonNegative),
+  epsRoot: scalar(1e-16, nonNegative),
+} satisfies OptionSpec<ScaleByBeliefOptions>;
+
+export const beliefRule = {
+  kind: "elementwise",
+  name: "scaleByBelief",
+  options: beliefSpec,
+  slots: { mu: zeros, nu: zeros },
+  bodies: [{ body: "belief", constants: ["rest1", "b2", "surprise", "root", "eps"] }],
+  hasFactor: true,
+  scalars: (o, step) => {
+    const { root2, rest1, rest2, factor } = corrected(o, step);
+    return { rest1, b2: o.b2, surprise: rest2 * o.b1 * o.b1, root: o.epsRoot, eps: o.eps * root2, factor };
+  },
+  reference: (o, step) => {
+    const c1 = 1 - powInt(o.b1, step + 1);
+    const c2 = 1 - powInt(o.b2, step + 1);
+    return (x, _p, s) => {
+      s.mu = o.b1 * s.mu! + (1 - o.b1) * x;
+      s.nu = o.b2 * s.nu! + (1 - o.b2) * (x - s.mu) ** 2 + o.epsRoot;
+      return s.mu / c1 / (Math.sqrt(s.nu / c2) + o.eps);
+    };
+  },
+  formula: "m ← b1·m + (1 − b1)·x;  v ← b2·v + (1 − b2)·(x − m)² + epsRoot;  m̂ / (√v̂ + eps)",
+  source: "Zhuang et al.: AdaBelief Optimizer, https://arxiv.org/abs/2010.07468",
+  tolerance: 1e-6,
+} as const satisfies ElementwiseRule<typeof beliefSpec>;
+
+/**
+ * Scales by AdaBelief: as Adam, but over the root of the squared distance between the update and its expectation.
+ *
+ * `m ← b1·m + (1 − b1)·x;  v ← b2·v + (1 − b2)·(x − m)² + epsRoot;  x ← m̂ / (√v̂ + eps)`
+ *
+ * @param options `b1` 0.9, `b2` 0.999, in [0, 1); `eps` 0, `epsRoot` 1e-16, ≥ 0
+ * @returns an update with the state `mu`, `nu`, shaped as the parameters
+ * @throws TypeError for an unknown option; RangeError for one out of range
+ *
+ * @example
+ * ```ts
+ * const optimizer = await chain(scaleByBelief(), scale(-0.1)).init({ w: Float32Array.of(1) });
+ * optimizer.step({ w: Float32Array.of(2) });
+ * optimizer.state[0]!.mu!.w[0]!.toFixed(2); // => "0.20"
+ * ```
+ *
+ * Zhuang et al.: AdaBelief Optimizer, https://arxiv.org/abs/2010.07468
+ */
+export function scaleByBelief(options: ScaleByBeliefOptions = {}): Update {
+  return updateOf(beliefRule, options);
+}
+
+/** Options of {@link scaleByRadam}. */
+export interface ScaleByRadamOptions extends ScaleByAdamOptions {
+  /** Length of the variance's approximation from which on it is used, ≥ 4. */
+  readonly threshold?: Scalar | undefined;
+}
+
+const radamSpec = {
+  ...moments,
+  eps: scalar(1e-8, nonNegative),
+  epsRoot: scalar(0, nonNegative),
+  threshold: scalar(5, atLeast(4)),
+} satisfies OptionSpec<ScaleByRadamOptions>;
+
+/** ρ∞ and ρₜ: the length of the approximated simple moving average, at the end and now. */
+function rho(b2: number, step: number) {
+  const limit = 2 / (1 - b2) - 1;
+  const power = powInt(b2, step + 1);
+  return { limit, now: limit - (2 * (step + 1) * power) / (1 - power) };
+}
+
+function rectification(b2: number, step: number): number {
+  const { limit, now } = rho(b2, step);
+  return Math.sqrt(((now - 4) * (now - 2) * limit) / ((limit - 4) * (limit - 2) * now));
+}
+
+const isTractable = (o: AtStep<typeof radamSpec>, step: number) => rho(o.b2, step).now >= o.threshold;
+
+export const radamRule = {
+  kind: "elementwise",
+  name: "scaleByRadam",
+  options: radamSpec,
+  slots: { mu: zeros, nu: zeros },
+  bodies: [
+    { body: "momentum", constants: ["rest1", "b2", "rest2"] },
+    { body: "adam", constants: ["rest1", "b2", "rest2", "root", "eps"] },
+  ],
+  select: (o, step) => (isTractable(o, step) ? 1 : 0),
+  hasFactor: true,
+  scalars: (o, step) => {
+    const scalars = adamScalars(o, step);
+    if (!isTractable(o, step)) return { ...scalars, factor: 1 / corrected(o, step).c1 };
+    return { ...scalars, factor: scalars.factor * rectification(o.b2, step) };
+  },
+  reference: (o, step) => {
+    const adam = adamRule.reference(o, step);
+    if (isTractable(o, step)) return (x, p, s) => rectification(o.b2, step) * adam(x, p, s);
+    const c1 = 1 - powInt(o.b1, step + 1);
+    return (x, p, s) => {
+      adam(x, p, s);
+      return s.mu! / c1;
+    };
+  },
+  formula: "m, v as scaleByAdam;  ρ = ρ∞ − 2t·b2ᵗ/(1 − b2ᵗ), ρ∞ = 2/(1 − b2) − 1;  ρ ≥ threshold: r·m̂ / (√(v̂ + epsRoot) + eps), r = √((ρ − 4)(ρ − 2)ρ∞ / ((ρ∞ − 4)(ρ∞ − 2)ρ));  else m̂",
+  source: "Liu et al.: On the Variance of the Adaptive Learning Rate and Beyond, https://arxiv.org/abs/1908.03265",
+  tolerance: 1e-6,
+} as const satisfies ElementwiseRule<typeof radamSpec>;
+
+/**
+ * Scales by Rectified Adam: momentum alone until the variance of Adam's second moment is tractable, then Adam times a
+ * rectification.
+ *
+ * `m`, `v` as {@link scaleByAdam}; `ρ = ρ∞ − 2t·b2ᵗ / (1 − b2ᵗ)`, `ρ∞ = 2 / (1 − b2) − 1`; where `ρ ≥ threshold`
+ * `x ← √((ρ − 4)(ρ − 2)ρ∞ / ((ρ∞ − 4)(ρ∞ − 2)ρ)) · m̂ / (√(v̂ + epsRoot) + eps)`, else `x ← m̂`.
+ *
+ * @param options `b1` 0.9, `b2` 0.999, in [0, 1); `eps` 1e-8, `epsRoot` 0, ≥ 0; `threshold` 5, ≥ 4
+ * @returns an update with the state `mu`, `nu`, shaped as the parameters
+ * @throws TypeError for an unknown option; RangeError for one out of range
+ *
+ * @example
+ * ```ts
+ * const optimizer = await chain(scaleByRadam(), scale(-0.1)).init({ w: Float32Array.of(1) });
+ * optimizer.step({ w: Float32Array.of(2) });
+ * optimizer.params.w[0]!.toFixed(2); // => "0.80"
+ * ```
+ *
+ * Liu et al.: On the Variance of the Adaptive Learning Rate and Beyond, https://arxiv.org/abs/1908.03265
+ */
+export function scaleByRadam(options: ScaleByRadamOptions = {}): Update {
+  return updateOf(radamRule, options);
+}
+
+/** Options of {@link scaleByYogi}. */
+export interface ScaleByYogiOptions extends ScaleByAdamOptions {
+  /** What both moments start from, ≥ 0. */
+  readonly initialAccumulatorValue?: number | undefined;
+}
+
+const yogiSpec = {
+  initialAccumulatorValue: number(1e-6, nonNegative),
+  ...moments,
+  eps: scalar(1e-8, nonNegative),
+  epsRoot: scalar(0, nonNegative),
+} satisfies OptionSpec<ScaleByYogiOptions>;
+
+export const yogiRule = {
+  kind: "elementwise",
+  name: "scaleByYogi",
+  options: yogiSpec,
+  slots: {
+    mu: { initial: (o) => o.initialAccumulatorValue, decays: true },
+    nu: { initial: (o) => o.initialAccumulatorValue, decays: false },
+  },
+  bodies: [{ body: "yogi", constants: ["rest1", "rest2", "root", "eps"] }],
+  hasFactor: true,
+  scalars: adamScalars,
+  reference: (o, step) => {
+    const c1 = 1 - powInt(o.b1, step + 1);
+    const c2 = 1 - powInt(o.b2, step + 1);
+    return (x, _p, s) => {
+      s.mu = o.b1 * s.mu! + (1 - o.b1) * x;
+      s.nu = s.nu! - (1 - o.b2) * Math.sign(s.nu! - x * x) * x * x;
+      return s.mu / c1 / (Math.sqrt(s.nu / c2 + o.epsRoot) + o.eps);
+    };
+  },
+  formula: "m ← b1·m + (1 − b1)·x;  v ← v − (1 − b2)·sign(v − x²)·x²;  m̂ / (√(v̂ + epsRoot) + eps)",
+  source: "Zaheer et al.: Adaptive Methods for Nonconvex Optimization, NeurIPS 2018",
+  tolerance: 1e-6,
+} as const satisfies ElementwiseRule<typeof yogiSpec>;
+
+/**
+ * Scales by Yogi: as Adam, with a second moment that moves by at most (1 − b2)·x² a step.
+ *
+ * `m ← b1·m + (1 − b1)·x;  v ← v − (1 − b2)·sign(v − x²)·x²;  x ← m̂ / (√(v̂ + epsRoot) + eps)`
+ *
+ * @param options `initialAccumulatorValue` 1e-6, ≥ 0, for both moments; `b1` 0.9, `b2` 0.999, in [0, 1); `eps` 1e-8,
+ *   `epsRoot` 0, ≥ 0
+ * @returns an update with the state `mu`, `nu`, shaped as the parameters
+ * @throws TypeError for an unknown option; RangeError for one out of range
+ *
+ * @example
+ * ```ts
+ * const optimizer = await chain(scaleByYogi(), scale(-0.1)).init({ w: Float32Array.of(1) });
+ * optimizer.state[0]!.nu!.w[0]!.toFixed(6); // => "0.000001"
+ * ```
+ *
+ * Zaheer et al.: Adaptive Methods for Nonconvex Optimization, NeurIPS 2018
+ */
+export function scaleByYogi(options: ScaleByYogiOptions = {}): Update {
+  return updateOf(yogiRule, options);
+}

@@ -1,0 +1,90 @@
+import { nonNegative, type OptionSpec, type Scalar, scalar } from "../options.js";
+import { type Update, updateOf } from "../update.js";
+import type { ElementwiseRule, NormRule } from "./rule.js";
+
+/** Options of {@link clip}. */
+export interface ClipOptions {
+  /** Largest magnitude of an element, ≥ 0. */
+  readonly delta?: Scalar | undefined;
+}
+
+const clipSpec = { delta: scalar(2, nonNegative) } satisfies OptionSpec<ClipOptions>;
+
+export const clipRule = {
+  kind: "elementwise",
+  name: "clip",
+  options: clipSpec,
+  slots: {},
+  bodies: [{ body: "clip", constants: ["delta"] }],
+  hasFactor: false,
+  scalars: (o) => ({ delta: o.delta }),
+  reference: (o) => (x) => (x > o.delta ? o.delta : x < -o.delta ? -o.delta : x),
+  formula: "max(min(x, delta), −delta)",
+  source: "Axon 0.3.1, Axon.Updates.clip",
+  tolerance: 1e-7,
+} as const satisfies ElementwiseRule<typeof clipSpec>;
+
+/**
+ * Clips every element to [−delta, delta]. NaN stays NaN.
+ *
+ * `x ← max(min(x, delta), −delta)`
+ *
+ * @param options `delta` 2, ≥ 0
+ * @returns an update without state
+ * @throws TypeError for an unknown option; RangeError for one out of range
+ *
+ * @example
+ * ```ts
+ * const optimizer = await clip({ delta: 1 }).init({ w: Float32Array.of(0, 0) });
+ * optimizer.step({ w: Float32Array.of(0.5, -3) });
+ * Array.from(optimizer.params.w); // => [0.5, -1]
+ * ```
+ *
+ * Axon 0.3.1, `Axon.Updates.clip`
+ */
+export function clip(options: ClipOptions = {}): Update {
+  return updateOf(clipRule, options);
+}
+
+/** Options of {@link clipByGlobalNorm}. */
+export interface ClipByGlobalNormOptions {
+  /** Largest norm of the whole tree, ≥ 0. */
+  readonly maxNorm?: Scalar | undefined;
+}
+
+const globalNormSpec = { maxNorm: scalar(1, nonNegative) } satisfies OptionSpec<ClipByGlobalNormOptions>;
+
+export const clipByGlobalNormRule = {
+  kind: "norm",
+  name: "clipByGlobalNorm",
+  options: globalNormSpec,
+  slots: {},
+  scope: "tree",
+  params: false,
+  factor: ({ maxNorm }, { updates }) => (updates < maxNorm ? 1 : maxNorm === 0 ? 0 : maxNorm / updates),
+  formula: "x·min(1, maxNorm / ‖x‖), ‖x‖ over the whole tree",
+  source: "Pascanu, Mikolov, Bengio: On the difficulty of training recurrent neural networks, ICML 2013",
+  tolerance: 1e-6,
+} as const satisfies NormRule<typeof globalNormSpec>;
+
+/**
+ * Scales the whole tree down to a norm of at most maxNorm. One NaN or infinity anywhere makes all updates NaN or zero.
+ *
+ * `x ← x · min(1, maxNorm / ‖x‖)`, ‖x‖ the root of the sum of squares over all leaves
+ *
+ * @param options `maxNorm` 1, ≥ 0
+ * @returns an update without state
+ * @throws TypeError for an unknown option; RangeError for one out of range
+ *
+ * @example
+ * ```ts
+ * const optimizer = await clipByGlobalNorm({ maxNorm: 1 }).init({ a: Float32Array.of(0), b: Float32Array.of(0) });
+ * optimizer.step({ a: Float32Array.of(3), b: Float32Array.of(4) });
+ * optimizer.params.a[0]!.toFixed(2); // => "0.60"
+ * ```
+ *
+ * Pascanu, Mikolov, Bengio: On the difficulty of training recurrent neural networks, ICML 2013
+ */
+export function clipByGlobalNorm(options: ClipByGlobalNormOptions = {}): Update {
+  return updateOf(clipByGlobalNormRule, options);
+}

@@ -1,0 +1,153 @@
+import { nonNegative, number, type OptionSpec, type Scalar, scalar, unit } from "../options.js";
+import { type Update, updateOf } from "../update.js";
+import type { ElementwiseRule } from "./rule.js";
+
+/** Options of {@link scaleByRms}. */
+export interface ScaleByRmsOptions {
+  /** Decay of the mean of squares, in [0, 1). */
+  readonly decay?: Scalar | undefined;
+  /** Added under the root, ≥ 0. */
+  readonly eps?: Scalar | undefined;
+  /** What the mean of squares starts from, ≥ 0. */
+  readonly initialScale?: number | undefined;
+}
+
+const rmsSpec = {
+  decay: scalar(0.9, unit),
+  eps: scalar(1e-8, nonNegative),
+  initialScale: number(0, nonNegative),
+} satisfies OptionSpec<ScaleByRmsOptions>;
+
+export const rmsRule = {
+  kind: "elementwise",
+  name: "scaleByRms",
+  options: rmsSpec,
+  slots: { nu: { initial: (o) => o.initialScale, decays: true } },
+  bodies: [{ body: "rms", constants: ["decay", "rest", "eps"] }],
+  hasFactor: false,
+  scalars: (o) => ({ decay: o.decay, rest: 1 - o.decay, eps: o.eps }),
+  reference: (o) => (x, _p, s) => {
+    s.nu = o.decay * s.nu! + (1 - o.decay) * x * x;
+    return x / Math.sqrt(s.nu + o.eps);
+  },
+  formula: "v ← decay·v + (1 − decay)·x²;  x / √(v + eps)",
+  source: "Tieleman, Hinton: Lecture 6.5, Neural Networks for Machine Learning, 2012",
+  tolerance: 1e-6,
+} as const satisfies ElementwiseRule<typeof rmsSpec>;
+
+/**
+ * Scales by the root of the decaying mean of squares (RMSProp).
+ *
+ * `v ← decay·v + (1 − decay)·x²;  x ← x / √(v + eps)`
+ *
+ * @param options `decay` 0.9, in [0, 1); `eps` 1e-8, ≥ 0, under the root; `initialScale` 0, ≥ 0: where v starts
+ * @returns an update with the state `nu`, shaped as the parameters
+ * @throws TypeError for an unknown option; RangeError for one out of range
+ *
+ * @example
+ * ```ts
+ * const optimizer = await chain(scaleByRms(), scale(-0.1)).init({ w: Float32Array.of(1) });
+ * optimizer.step({ w: Float32Array.of(2) });
+ * optimizer.state[0]!.nu!.w[0]!.toFixed(2); // => "0.40"
+ * ```
+ *
+ * Tieleman, Hinton: Lecture 6.5, Neural Networks for Machine Learning, 2012
+ */
+export function scaleByRms(options: ScaleByRmsOptions = {}): Update {
+  return updateOf(rmsRule, options);
+}
+
+/** Options of {@link scaleByRss}. */
+export interface ScaleByRssOptions {
+  /** What the sum of squares starts from, ≥ 0. */
+  readonly initialAccumulatorValue?: number | undefined;
+  /** Added under the root, ≥ 0. */
+  readonly eps?: Scalar | undefined;
+}
+
+const rssSpec = {
+  initialAccumulatorValue: number(0.1, nonNegative),
+  eps: scalar(1e-7, nonNegative),
+} satisfies OptionSpec<ScaleByRssOptions>;
+
+export const rssRule = {
+  kind: "elementwise",
+  name: "scaleByRss",
+  options: rssSpec,
+  slots: { sumOfSquares: { initial: (o) => o.initialAccumulatorValue, decays: false } },
+  bodies: [{ body: "rss", constants: ["eps"] }],
+  hasFactor: false,
+  scalars: (o) => ({ eps: o.eps }),
+  reference: (o) => (x, _p, s) => {
+    s.sumOfSquares = s.sumOfSquares! + x * x;
+    return x * (s.sumOfSquares > 0 ? 1 / Math.sqrt(s.sumOfSquares + o.eps) : 0);
+  },
+  formula: "s ← s + x²;  x / √(s + eps) where s > 0, else 0",
+  source: "Duchi, Hazan, Singer: Adaptive Subgradient Methods, JMLR 12, 2011",
+  tolerance: 1e-6,
+} as const satisfies ElementwiseRule<typeof rssSpec>;
+
+/**
+ * Scales by the root of the sum of all squares so far (AdaGrad).
+ *
+ * `s ← s + x²;  x ← x / √(s + eps)` where `s > 0`, else 0
+ *
+ * @param options `initialAccumulatorValue` 0.1, ≥ 0: where s starts; `eps` 1e-7, ≥ 0, under the root
+ * @returns an update with the state `sumOfSquares`, shaped as the parameters
+ * @throws TypeError for an unknown option; RangeError for one out of range
+ *
+ * @example
+ * ```ts
+ * const optimizer = await chain(scaleByRss(), scale(-0.1)).init({ w: Float32Array.of(1) });
+ * optimizer.step({ w: Float32Array.of(2) });
+ * optimizer.state[0]!.sumOfSquares!.w[0]!.toFixed(1); // => "4.1"
+ * ```
+ *
+ * Duchi, Hazan, Singer: Adaptive Subgradient Methods for Online Learning and Stochastic Optimization, JMLR 12, 2011
+ */
+export function scaleByRss(options: ScaleByRssOptions = {}): Update {
+  return updateOf(rssRule, options);
+}
+
+/** Options of {@link scaleByStddev}. */
+export type ScaleByStddevOptions = ScaleByRmsOptions;
+
+export const stddevRule = {
+  kind: "elementwise",
+  name: "scaleByStddev",
+  options: rmsSpec,
+  slots: { mu: { initial: () => 0, decays: true }, nu: { initial: (o) => o.initialScale, decays: true } },
+  bodies: [{ body: "stddev", constants: ["decay", "rest", "eps"] }],
+  hasFactor: false,
+  scalars: (o) => ({ decay: o.decay, rest: 1 - o.decay, eps: o.eps }),
+  reference: (o) => (x, _p, s) => {
+    s.mu = o.decay * s.mu! + (1 - o.decay) * x;
+    s.nu = o.decay * s.nu! + (1 - o.decay) * x * x;
+    return x / Math.sqrt(Math.max(s.nu - s.mu * s.mu, 0) + o.eps);
+  },
+  formula: "m ← decay·m + (1 − decay)·x;  v ← decay·v + (1 − decay)·x²;  x / √(max(v − m², 0) + eps)",
+  source: "Graves: Generating Sequences With Recurrent Neural Networks, https://arxiv.org/abs/1308.0850",
+  tolerance: 1e-6,
+} as const satisfies ElementwiseRule<typeof rmsSpec>;
+
+/**
+ * Scales by the decaying standard deviation of the updates (centered RMSProp).
+ *
+ * `m ← decay·m + (1 − decay)·x;  v ← decay·v + (1 − decay)·x²;  x ← x / √(max(v − m², 0) + eps)`
+ *
+ * @param options `decay` 0.9, in [0, 1); `eps` 1e-8, ≥ 0, under the root; `initialScale` 0, ≥ 0: where v starts
+ * @returns an update with the state `mu`, `nu`, shaped as the parameters
+ * @throws TypeError for an unknown option; RangeError for one out of range
+ *
+ * @example
+ * ```ts
+ * const optimizer = await chain(scaleByStddev({ eps: 1e-3 }), scale(-0.1)).init({ w: Float32Array.of(1) });
+ * optimizer.step({ w: Float32Array.of(2) });
+ * optimizer.state[0]!.mu!.w[0]!.toFixed(1); // => "0.2"
+ * ```
+ *
+ * Graves: Generating Sequences With Recurrent Neural Networks, https://arxiv.org/abs/1308.0850
+ */
+export function scaleByStddev(options: ScaleByStddevOptions = {}): Update {
+  return updateOf(stddevRule, options);
+}

@@ -1,0 +1,109 @@
+// What an update is: one entry, typed so that a missing part does not compile. Everything that computes reads this:
+// the program (what folds, what cuts, which bodies fuse), the backends, the tests and the documentation.
+
+import type { BodyName } from "../generated/bodies.js";
+import type { AtStep, OptionSpec, Resolved } from "../options.js";
+
+/** A plane of state, shaped as the parameters. */
+export interface PlaneSlot<Spec extends OptionSpec> {
+  /** What every element holds before the first step. */
+  readonly initial: (options: Resolved<Spec>) => number;
+  /** Whether it decays towards zero under zero updates: then its smallest numbers are flushed now and then. */
+  readonly decays: boolean;
+}
+
+interface Entry<Spec extends OptionSpec> {
+  readonly name: string;
+  readonly options: Spec;
+  readonly slots: { readonly [slot: string]: PlaneSlot<Spec> };
+  /** One line, as the paper writes it: x the incoming update, p the parameter, t the step counted from 1. */
+  readonly formula: string;
+  /** Where the rule comes from. */
+  readonly source: string;
+  /** Of `wasm` against `reference` on the same input and state: relative to the largest magnitude of the leaf. */
+  readonly tolerance: number;
+}
+
+type Numbers = { readonly [name: string]: number };
+
+/** One element by the paper's formula, unfolded, in double precision; `state` is read and written. */
+export type ReferenceElement = (x: number, p: number, state: Record<string, number>) => number;
+
+/** x ← factor·x, or x ← x + decay·p: folds into the scalars of its neighbours and costs no instruction. */
+export interface LinearRule<Spec extends OptionSpec> extends Entry<Spec> {
+  readonly kind: "linear";
+  readonly linear: "factor" | "decay";
+  readonly scalar: (options: AtStep<Spec>, step: number) => number;
+  readonly reference: (options: AtStep<Spec>, step: number) => ReferenceElement;
+}
+
+/** One of the bodies that a rule may run in a step. */
+export interface BodyUse {
+  readonly body: BodyName;
+  /** Names of its constants among the rule's scalars, in the order of the body's parameters. */
+  readonly constants: readonly string[];
+}
+
+/** Each element by itself, from x, p and the slots: four lanes of it are a body. */
+export interface ElementwiseRule<Spec extends OptionSpec> extends Entry<Spec> {
+  readonly kind: "elementwise";
+  readonly bodies: readonly BodyUse[];
+  /** Which of several bodies these options mean, for good. */
+  readonly choose?: (options: Resolved<Spec>) => number;
+  /** Which of several bodies a step takes: all of them are linked. */
+  readonly select?: (options: AtStep<Spec>, step: number) => number;
+  /** Whether the bodies' result is multiplied by the scalar `factor` afterwards: it folds on. */
+  readonly hasFactor: boolean;
+  /** The bodies' constants, and `factor` if there is one. */
+  readonly scalars: (options: AtStep<Spec>, step: number) => Numbers;
+  readonly reference: (options: AtStep<Spec>, step: number) => ReferenceElement;
+}
+
+/** x ← factor·x with a factor from norms, of the whole tree or of each leaf. */
+export interface NormRule<Spec extends OptionSpec> extends Entry<Spec> {
+  readonly kind: "norm";
+  readonly scope: "tree" | "leaf";
+  /** Whether the norm of the parameters is wanted too. */
+  readonly params: boolean;
+  readonly factor: (options: AtStep<Spec>, norms: { readonly updates: number; readonly params: number }) => number;
+}
+
+/** A leaf as the reference arithmetic of a kernel sees it. */
+export interface ReferenceLeaf {
+  readonly shape: readonly number[];
+  readonly hash: number;
+  /** Index of the rule in the flattened chain. */
+  readonly rule: number;
+}
+
+/** A whole loop over one leaf that is not elementwise: row means, noise. */
+export interface KernelRule<Spec extends OptionSpec> extends Entry<Spec> {
+  readonly kind: "kernel";
+  readonly kernel: "centralize" | "addNoise";
+  readonly scalars: (options: AtStep<Spec>, step: number) => Numbers;
+  /** x, the leaf, is changed in place. */
+  readonly reference: (options: AtStep<Spec>, step: number) => (x: Float64Array, leaf: ReferenceLeaf) => void;
+}
+
+/** A user's function over trees of views: {@link stateless}, {@link stateful}. */
+export interface CustomRule extends Entry<Record<never, never>> {
+  readonly kind: "custom";
+  readonly init: ((params: unknown) => unknown) | null;
+  readonly apply: (updates: unknown, state: unknown, params: unknown) => readonly [updates: unknown, state: unknown];
+}
+
+export type RuleOf<Spec extends OptionSpec> =
+  | LinearRule<Spec>
+  | ElementwiseRule<Spec>
+  | NormRule<Spec>
+  | KernelRule<Spec>;
+
+/** A rule whose options are of any kind, as chains hold it. */
+// biome-ignore lint/suspicious/noExplicitAny: options are checked by the rule's own spec when the update is made.
+export type Rule = RuleOf<any> | CustomRule;
+
+/** A rule with the options of one call. */
+export interface BoundRule {
+  readonly rule: Rule;
+  readonly options: Readonly<Record<string, unknown>>;
+}

@@ -1,0 +1,62 @@
+import { flag, type OptionSpec, type Range, type Scalar, scalar } from "../options.js";
+import { type Update, updateOf } from "../update.js";
+import type { ElementwiseRule } from "./rule.js";
+
+/** Options of {@link trace}. */
+export interface TraceOptions {
+  /** What remains of the trace in a step, in [0, 1]. */
+  readonly decay?: Scalar | undefined;
+  /** Nesterov's form: one step ahead. */
+  readonly nesterov?: boolean | undefined;
+}
+
+const fraction: Range = { words: "a number in [0, 1]", holds: (value) => value >= 0 && value <= 1 };
+
+const traceSpec = {
+  decay: scalar(0.9, fraction),
+  nesterov: flag(false),
+} satisfies OptionSpec<TraceOptions>;
+
+export const traceRule = {
+  kind: "elementwise",
+  name: "trace",
+  options: traceSpec,
+  slots: { trace: { initial: () => 0, decays: true } },
+  bodies: [
+    { body: "trace", constants: ["decay"] },
+    { body: "nesterov", constants: ["decay"] },
+  ],
+  choose: (o) => (o.nesterov ? 1 : 0),
+  hasFactor: false,
+  scalars: (o) => ({ decay: o.decay }),
+  reference: (o) => (x, _p, s) => {
+    s.trace = x + o.decay * s.trace!;
+    return o.nesterov ? x + o.decay * s.trace : s.trace;
+  },
+  formula: "t ← x + decay·t;  t, with nesterov x + decay·t",
+  source: "Sutskever et al.: On the importance of initialization and momentum in deep learning, ICML 2013",
+  tolerance: 1e-6,
+} as const satisfies ElementwiseRule<typeof traceSpec>;
+
+/**
+ * Momentum: a decaying sum of the updates.
+ *
+ * `t ← x + decay·t;  x ← t`, with `nesterov` `x ← x + decay·t`
+ *
+ * @param options `decay` 0.9, in [0, 1]; `nesterov` false
+ * @returns an update with the state `trace`, shaped as the parameters
+ * @throws TypeError for an unknown option; RangeError for one out of range
+ *
+ * @example
+ * ```ts
+ * const optimizer = await chain(trace({ decay: 0.5 }), scale(-1)).init({ w: Float32Array.of(0) });
+ * optimizer.step({ w: Float32Array.of(1) });
+ * optimizer.step({ w: Float32Array.of(1) });
+ * optimizer.params.w[0]; // => -2.5
+ * ```
+ *
+ * Sutskever et al.: On the importance of initialization and momentum in deep learning, ICML 2013
+ */
+export function trace(options: TraceOptions = {}): Update {
+  return updateOf(traceRule, options);
+}
