@@ -23,10 +23,3 @@ export function squared(v: v128, x: v128, decay: v128, rest: v128): v128 {
 export function overRoot(m: v128, v: v128, root: v128, eps: v128): v128 {
   return f32x4.div(m, f32x4.add(f32x4.sqrt(f32x4.add(v, root)), eps));
 }
-
-/** Lanes `4·vector + j < count` are all ones, the others zero: what lies behind a leaf never enters a sum. */
-// @ts-ignore: decorator
-@inline
-export function firstLanes(count: i32, vector: i32): v128 {
-  return i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(count - 4 * vector));
-}

@@ -1,5 +1,5 @@
-// Cuts every body out of the compiled module, for the linker: its bytes, and where in them a local is named or a
-// memory offset stands, so that src/link can join bodies into loops. Binaryen may merge equal bodies: names come from
+// Cuts every body out of the compiled module, for the linker: its bytes, with marks where a local is named or a memory
+// offset stands, so that src/link can join bodies into loops. Binaryen may merge equal bodies: names come from
 // the exports, not from the functions.
 
 const V128 = 0x7b;
@@ -42,10 +42,10 @@ class Reader {
 
 /**
  * @param {Uint8Array} wasm the compiled assembly/bodies
- * @returns {Record<string, { slots: number, constants: number, locals: number, code: Uint8Array, localAt: number[], offsetAt: number[], writes: number[], readsP: boolean }>}
+ * @returns {Record<string, { slots: number, constants: number, locals: number, code: string, writes: number[], readsP: boolean }>}
  *   by exported name; the parameters are x, p, `slots` pointers, `constants` vectors, then come `locals` vectors.
- *   `localAt`, `offsetAt`: positions in `code` of one-byte local indices and memory offsets; `writes`: parameters set;
- *   `readsP`: whether p is wanted at all (else its parameter is at most a spare local).
+ *   `code`: two characters a byte, in hexadecimal, or `l` and a local's index, or `o` and a memory offset, in base 36;
+ *   `writes`: parameters that are set; `readsP`: whether p is wanted at all (else it is at most a spare local).
  */
 export function readBodies(wasm) {
   const r = new Reader(wasm);
@@ -65,7 +65,10 @@ export function readBodies(wasm) {
     r.at = end;
   }
   return Object.fromEntries(
-    exported.filter((e) => e.kind === 0).map((e) => [e.name, bodies[e.index]]).sort(([a], [b]) => (a < b ? -1 : 1)),
+    exported
+      .filter((e) => e.kind === 0)
+      .map((e) => [e.name, bodies[e.index]])
+      .sort(([a], [b]) => (a < b ? -1 : 1)),
   );
 }
 
@@ -75,27 +78,28 @@ function readBody(r, type) {
   const pointers = type.params.slice(2).filter((t) => t === I32).length;
   const expected = [V128, V128, ...Array(pointers).fill(I32), ...Array(type.params.length - 2 - pointers).fill(V128)];
   if (type.params.join() !== expected.join() || type.results.join() !== String(V128))
-    throw new Error(`a body takes (x, p, pointers…, constants…) and gives a v128, not ${type.params} → ${type.results}`);
+    throw new Error(
+      `a body takes (x, p, pointers…, constants…) and gives a v128, not ${type.params} → ${type.results}`,
+    );
   const locals = r.list(() => {
     const count = r.leb();
     if (r.byte() !== V128) throw new Error("a body keeps v128 locals only");
     return count;
   });
   const start = r.at;
-  const localAt = [];
-  const offsetAt = [];
+  const marks = new Map();
   const writes = new Set();
   let readsP = false;
-  const cut = (/** @type {number[]} */ list) => {
-    list.push(r.at - start);
+  const mark = (/** @type {string} */ letter) => {
     const value = r.byte();
-    if (value > 127) throw new Error("an index or an offset of a body takes more than one byte");
+    if (value > 35) throw new Error("an index or an offset of a body takes more than one digit");
+    marks.set(r.at - 1 - start, letter + value.toString(36));
     return value;
   };
   while (r.at < end - 1) {
     const op = r.byte();
     if (op >= LOCAL_GET && op <= LOCAL_TEE) {
-      const index = cut(localAt);
+      const index = mark("l");
       if (op === LOCAL_GET && index === 1 && !writes.has(1)) readsP = true;
       if (op !== LOCAL_GET && index < type.params.length) writes.add(index);
     } else if (op === F32_CONST) r.at += 4;
@@ -103,12 +107,14 @@ function readBody(r, type) {
       const code = r.leb();
       if (code <= 11) {
         r.leb(); // alignment
-        cut(offsetAt);
-      } else if (code === 12 || code === 13) r.at += 16; // v128.const, i8x16.shuffle
+        mark("o");
+      } else if (code === 12 || code === 13)
+        r.at += 16; // v128.const, i8x16.shuffle
       else if (code >= 21 && code <= 34) r.at += 1; // a lane
     } else if (op !== DROP) throw new Error(`a body may not hold opcode 0x${op.toString(16)}`);
   }
-  const code = r.bytes.slice(start, end - 1); // without the closing `end`
+  const bytes = r.bytes.slice(start, end - 1); // without the closing `end`
+  const code = Array.from(bytes, (byte, at) => marks.get(at) ?? byte.toString(16).padStart(2, "0")).join("");
   r.at = end;
   const constants = type.params.length - 2 - pointers;
   const sum = locals.reduce((a, b) => a + b, 0);
@@ -117,8 +123,6 @@ function readBody(r, type) {
     constants,
     locals: sum,
     code,
-    localAt,
-    offsetAt,
     writes: [...writes].sort((a, b) => a - b),
     readsP,
   };

@@ -1,6 +1,6 @@
 // Builds the package: assembly/ → wasm → the generated sources of src/ → TypeScript → one minified module in dist/.
 //
-//   assembly/index.ts        → build/kernels.wasm → dist/kernels.wasm, src/generated/kernels.ts (base64)
+//   assembly/index.ts        → build/kernels.wasm → dist/kernels.wasm, src/generated/kernels.ts
 //   assembly/bodies/index.ts → build/bodies.wasm  → src/generated/bodies.ts (the linker's table)
 //   src/                     → build/js, dist/types → dist/index.js
 //   the linker, run once     → dist/warmed.wasm (loops for engines that compile nothing at run time)
@@ -49,17 +49,14 @@ for (const folder of ["build", "dist", "src/generated"]) mkdirSync(at(folder), {
 const kernels = compileAssembly("kernels", "assembly/index.ts");
 await checkKernels(kernels);
 copyFileSync(at("build/kernels.wasm"), at("dist/kernels.wasm"));
-generate("kernels.ts", `export const kernels =\n  "${kernels.toString("base64")}";\n`);
+generate("kernels.ts", `export const kernels =\n  "${kernels.toString("hex")}";\n`);
 
 const bodies = readBodies(compileAssembly("bodies", "assembly/bodies/index.ts"));
-const table = Object.fromEntries(
-  Object.entries(bodies).map(([name, body]) => [name, { ...body, code: Buffer.from(body.code).toString("base64") }]),
-);
 const names = Object.keys(bodies).map((name) => JSON.stringify(name));
 generate(
   "bodies.ts",
   `import type { Body } from "../link/link.js";\n\nexport type BodyName = ${names.join(" | ")};\n\n` +
-    `export const bodies: Readonly<Record<BodyName, Body>> = ${JSON.stringify(table)};\n`,
+    `export const bodies: Readonly<Record<BodyName, Body>> = ${JSON.stringify(bodies)};\n`,
 );
 
 run("typescript/bin/tsc", "-p", "tsconfig.build.json");

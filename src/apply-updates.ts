@@ -1,9 +1,8 @@
 import { TreeMismatchError } from "./errors.js";
-import { displayShape, type FoundLeaf, readLeaf } from "./tree/leaf.js";
+import { checkLength } from "./tree/layout.js";
+import { type FoundLeaf, readLeaf, valuesOf } from "./tree/leaf.js";
 import { displayPath, type Keys } from "./tree/path.js";
 import type { Plain } from "./tree/types.js";
-
-type Node = Record<string | number, unknown>;
 
 /**
  * Adds updates to parameters: a new tree, of fresh arrays. Parameters without an update are kept, so that state of the
@@ -28,75 +27,45 @@ type Node = Record<string | number, unknown>;
  * Axon 0.3.1, `Axon.Updates.apply_updates/3`
  */
 export function applyUpdates<const T>(params: T, updates: unknown, modelState?: unknown): Plain<T> {
-  const merged = merge(params, updates, []);
-  return (modelState === undefined ? merged : replace(merged, modelState, [])) as Plain<T>;
-}
-
-function merge(params: unknown, updates: unknown, keys: Keys): unknown {
-  const leaf = readLeaf(params, "params", keys);
-  if (leaf) return updates === undefined ? copyLeaf(leaf) : addLeaf(leaf, updates, keys);
-  const node = params as Node;
-  const given = updates === undefined ? {} : nodeOf(updates, Array.isArray(node), keys);
-  for (const key of Object.keys(given)) {
-    if (!Object.hasOwn(node, key)) {
-      throw new TreeMismatchError(`"${displayPath("updates", [...keys, key])}" is not among the parameters`);
-    }
-  }
-  return mapNode(node, Object.keys(node), (key) =>
-    merge(node[key], Object.hasOwn(given, key) ? given[key] : undefined, [...keys, key]),
-  );
-}
-
-function nodeOf(updates: unknown, array: boolean, keys: Keys): Node {
-  const isLeaf = readLeaf(updates, "updates", keys) !== null;
-  if (isLeaf || Array.isArray(updates) !== array) {
-    const found = isLeaf ? "a leaf" : Array.isArray(updates) ? "an array" : "an object";
-    throw new TreeMismatchError(
-      `"${displayPath("updates", keys)}" is ${found}, expected ${array ? "an array" : "an object"}`,
+  const added = merge(params, updates, "updates", [], (p, u, keys) => {
+    if (!p) throw new TreeMismatchError(`"${displayPath("updates", keys)}" is not among the parameters`);
+    checkLength(u, p, "updates", keys);
+    const values = valuesOf(u);
+    return formed(
+      p,
+      valuesOf(p).map((x, i) => x + values[i]!),
     );
-  }
-  return updates as Node;
-}
-
-function addLeaf(leaf: FoundLeaf, update: unknown, keys: Keys): unknown {
-  const path = displayPath("updates", keys);
-  const added = readLeaf(update, "updates", keys);
-  if (!added) throw new TreeMismatchError(`"${path}" is a node, expected a leaf of ${leaf.length} elements`);
-  if (added.length !== leaf.length) {
-    const shape = leaf.shape.length > 1 ? ` (shape ${displayShape(leaf.shape)})` : "";
-    throw new TreeMismatchError(`"${path}" has ${added.length} elements, expected ${leaf.length}${shape}`);
-  }
-  const [p, u] = [elements(leaf), elements(added)];
-  return formed(leaf, p.map((x, i) => x + u[i]!));
-}
-
-function replace(tree: unknown, state: unknown, keys: Keys): unknown {
-  const leaf = readLeaf(state, "modelState", keys);
-  if (leaf) return copyLeaf(leaf);
-  const [node, given] = [tree, state] as [Node | undefined, Node];
-  const isNode = typeof node === "object" && readLeaf(node, "params", keys) === null;
-  const names = new Set([...(isNode ? Object.keys(node) : []), ...Object.keys(given)]);
-  return mapNode(isNode ? node : given, [...names], (key) => {
-    const child = isNode && Object.hasOwn(node, key) ? node[key] : undefined;
-    return Object.hasOwn(given, key) ? replace(child, given[key], [...keys, key]) : child;
   });
+  return merge(added, modelState, "modelState", [], (_p, state) => formed(state, valuesOf(state))) as Plain<T>;
 }
 
-/** A node of the same kind as `like`. Not node[key] = …: the key "__proto__" would set the prototype. */
-function mapNode(like: unknown, names: readonly string[], child: (key: string) => unknown): unknown {
-  const node: object = Array.isArray(like) ? [] : {};
-  for (const key of names) {
-    Object.defineProperty(node, key, { value: child(key), enumerable: true, writable: true, configurable: true });
+/** A leaf of the result from a leaf of the second tree and, if there is one, that of the first. */
+type Combine = (below: FoundLeaf | undefined, above: FoundLeaf, keys: Keys) => unknown;
+
+/** Lays one tree over another: where both or only the second have a leaf, `combine`; where only the first, a copy. */
+function merge(below: unknown, above: unknown, root: string, keys: Keys, combine: Combine): unknown {
+  const [under, over] = [below, above].map((tree, i) =>
+    tree === undefined ? undefined : (readLeaf(tree, i === 0 ? "params" : root, keys) ?? "node"),
+  );
+  if (under === "node" ? over && over !== "node" : under && over === "node") {
+    const [found, expected] = under === "node" ? ["a leaf", "a node"] : ["a node", "a leaf"];
+    throw new TreeMismatchError(`"${displayPath(root, keys)}" is ${found}, expected ${expected}`);
   }
-  return node;
+  if (over && over !== "node") return combine(under as FoundLeaf | undefined, over, keys);
+  if (under && under !== "node") return formed(under, valuesOf(under));
+  const [first, second] = [below ?? {}, above ?? {}] as Record<string, unknown>[];
+  const result: object = Array.isArray(below ?? above) ? [] : {};
+  for (const key of new Set([...Object.keys(first!), ...Object.keys(second!)])) {
+    const [a, b] = [first!, second!].map((node) => (Object.hasOwn(node, key) ? node[key] : undefined));
+    const value = merge(a, b, root, [...keys, Array.isArray(result) ? Number(key) : key], combine);
+    // Not result[key] = …: the key "__proto__" would set the prototype.
+    Object.defineProperty(result, key, { value, enumerable: true, writable: true, configurable: true });
+  }
+  return result;
 }
 
-const elements = ({ data, length }: FoundLeaf): Float32Array =>
-  data === null ? new Float32Array(length) : typeof data === "number" ? Float32Array.of(data) : Float32Array.from(data);
-
-const copyLeaf = (leaf: FoundLeaf): unknown => formed(leaf, elements(leaf));
-
-function formed({ kind, shape }: FoundLeaf, data: Float32Array): unknown {
+/** A leaf of the same kind. */
+export function formed({ kind, shape }: Pick<FoundLeaf, "kind" | "shape">, data: Float32Array): unknown {
   if (kind === "number") return data[0]!;
   return kind === "array" ? data : { data, shape: [...shape] };
 }

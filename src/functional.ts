@@ -1,9 +1,9 @@
+import { formed } from "./apply-updates.js";
 import type { InitOptions } from "./backends/choose.js";
 import { TreeMismatchError } from "./errors.js";
 import { type Optimizer, type RuleState, writeLeaves } from "./optimizer.js";
-import { show } from "./options.js";
+import { isPlainObject, show } from "./show.js";
 import { buildTree, type Layout, matchTree, readTree, sameLayout } from "./tree/layout.js";
-import { isPlainObject } from "./tree/leaf.js";
 import type { Gradients, Plain } from "./tree/types.js";
 import type { Update } from "./update.js";
 
@@ -48,8 +48,7 @@ export interface FunctionalUpdate {
 export function functional(update: Update, options: InitOptions = {}): FunctionalUpdate {
   const optimizers: Optimizer[] = [];
 
-  const find = (layout: Layout) =>
-    optimizers.find(({ internals }) => sameLayout(internals.layout, layout));
+  const find = (layout: Layout) => optimizers.find(({ internals }) => sameLayout(internals.layout, layout));
   const remember = (optimizer: Optimizer) => {
     optimizers.push(optimizer);
     return optimizer;
@@ -93,7 +92,9 @@ function readState(state: unknown, optimizer: Optimizer) {
     throw new TypeError(`update: state is ${show(state)}, expected what init or update returned`);
   }
   if (rules.length !== program.rules.length) {
-    throw new TreeMismatchError(`"state" has ${rules.length} rules, expected the ${program.rules.length} of this chain`);
+    throw new TreeMismatchError(
+      `"state" has ${rules.length} rules, expected the ${program.rules.length} of this chain`,
+    );
   }
   return program.slots.map(({ rule, name }) => matchTree(layout, rules[rule]?.[name], `state.rules[${rule}].${name}`));
 }
@@ -101,9 +102,7 @@ function readState(state: unknown, optimizer: Optimizer) {
 /** A tree of fresh leaves, each of the kind that the parameters had. */
 function plainTree({ leaves, skeleton }: Layout, plane: Float32Array<ArrayBuffer>): unknown {
   return buildTree(skeleton, (i) => {
-    const { kind, shape, offset, length } = leaves[i]!;
-    if (kind === "number") return plane[offset]!;
-    const data = plane.slice(offset, offset + length);
-    return kind === "array" ? data : { data, shape: [...shape] };
+    const leaf = leaves[i]!;
+    return formed(leaf, plane.slice(leaf.offset, leaf.offset + leaf.length));
   });
 }

@@ -1,8 +1,8 @@
 import type { BackendInfo, Engine, PlaneId } from "./backends/backend.js";
 import { DisposedError, StateError } from "./errors.js";
-import { show } from "./options.js";
 import type { Program } from "./program/program.js";
 import { StepValues } from "./program/values.js";
+import { show } from "./show.js";
 import { buildTree, type Layout, matchTree } from "./tree/layout.js";
 import type { FoundLeaf } from "./tree/leaf.js";
 import { displayPath } from "./tree/path.js";
@@ -43,7 +43,9 @@ export class Optimizer<T = unknown> {
     this.#values = new StepValues(program);
     this.backend = Object.freeze(engine.backend);
     writeLeaves(engine.plane("params"), layout, found);
-    this.#custom = program.rules.map(({ rule }) => (rule.kind === "custom" ? (rule.init?.(this.params) ?? null) : null));
+    this.#custom = program.rules.map(({ rule }) =>
+      rule.kind === "custom" ? (rule.init?.(this.params) ?? null) : null,
+    );
   }
 
   /** Steps done: what the next step's schedules see. */
@@ -158,7 +160,8 @@ export class Optimizer<T = unknown> {
       const { data } = found[i]!;
       if (typeof data === "number") {
         const parent = keys.slice(0, -1).reduce<unknown>((node, key) => (node as Record<string, unknown>)[key], tree);
-        if (keys.length === 0) throw new TypeError(`"${displayPath("tree", keys)}" is a number: it cannot be written to`);
+        if (keys.length === 0)
+          throw new TypeError(`"${displayPath("tree", keys)}" is a number: it cannot be written to`);
         (parent as Record<string | number, unknown>)[keys.at(-1)!] = plane[offset]!;
       } else {
         const target = data as { [index: number]: number };

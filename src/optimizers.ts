@@ -1,6 +1,7 @@
 // Named chains: a call of chain(…) each, and nothing more.
 
 import { flag, nonNegative, type OptionSpec, option, readOptions, type Scalar, scalar } from "./options.js";
+import { chain, type Update } from "./update.js";
 import {
   adamRule,
   beliefRule,
@@ -29,7 +30,6 @@ import {
 import { scaleByLearningRate } from "./updates/scale.js";
 import { trace, traceRule } from "./updates/trace.js";
 import { type ScaleByTrustRatioOptions, scaleByTrustRatio, trustRatioRule } from "./updates/trust.js";
-import { chain, type Update } from "./update.js";
 
 /** What every optimizer takes. */
 export interface LearningRateOptions {

@@ -1,6 +1,7 @@
 import type { Control } from "./control.js";
 import { isControl } from "./control.js";
 import type { Schedule } from "./schedules.js";
+import { isPlainObject, show } from "./show.js";
 
 /** A numeric option of a rule: a number, a function of the step, or a control that is set between steps. */
 export type Scalar = number | Schedule | Control;
@@ -87,7 +88,7 @@ function isScalar(value: unknown): value is Scalar {
  */
 export function readOptions<Spec extends OptionSpec>(caller: string, given: unknown, spec: Spec): Resolved<Spec> {
   const options = given === undefined ? {} : given;
-  if (!isPlain(options)) throw new TypeError(`${usage(caller, spec)}, got ${show(given)}`);
+  if (!isPlainObject(options)) throw new TypeError(`${usage(caller, spec)}, got ${show(given)}`);
   for (const name of Object.keys(options)) {
     if (!Object.hasOwn(spec, name)) throw new TypeError(unknownOption(caller, name, Object.keys(spec)));
   }
@@ -138,13 +139,6 @@ function checkRange(value: unknown, range: Range, caller: string, name: string, 
   throw new RangeError(`${caller}: ${name} is ${show(value)}${when}, expected ${range.words}${limit}`);
 }
 
-function isPlain(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== "object" || value === null) return false;
-  const prototype = Object.getPrototypeOf(value);
-  // The second test takes plain objects of another realm (an iframe, node:vm).
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
-}
-
 function usage(caller: string, spec: OptionSpec): string {
   const first = Object.entries(spec)[0];
   if (!first) return `${caller} takes no options`;
@@ -192,16 +186,4 @@ function distance(a: string, b: string): number {
     row = next;
   }
   return row[b.length]!;
-}
-
-/** A value in an error message: short, whatever it is. */
-export function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
-  if (typeof value === "function") return "a function";
-  if (Array.isArray(value)) return "an array";
-  if (typeof value === "object" && value !== null) {
-    const name = value.constructor?.name;
-    return name && name !== "Object" ? `an instance of ${name}` : "an object";
-  }
-  return `${String(value)}${typeof value === "bigint" ? "n" : ""}`;
 }

@@ -1,7 +1,8 @@
 import { createEngine, type InitOptions, prepareEngine } from "./backends/choose.js";
 import { Optimizer } from "./optimizer.js";
-import { option, readOptions, show } from "./options.js";
+import { option, readOptions } from "./options.js";
 import { compile, type Program } from "./program/program.js";
+import { show } from "./show.js";
 import { type Layout, readTree, sameLayout } from "./tree/layout.js";
 import type { FoundLeaf } from "./tree/leaf.js";
 import type { BoundRule, Rule } from "./updates/rule.js";
@@ -70,7 +71,10 @@ export class Update {
     return { layout: this.#layout, found };
   }
 
-  #optimizer<T>({ layout, found }: { layout: Layout; found: readonly FoundLeaf[] }, options: InitOptions): Optimizer<T> {
+  #optimizer<T>(
+    { layout, found }: { layout: Layout; found: readonly FoundLeaf[] },
+    options: InitOptions,
+  ): Optimizer<T> {
     const program = this.#compiled();
     return new Optimizer<T>(program, layout, found, createEngine(program, layout, options));
   }

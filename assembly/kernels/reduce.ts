@@ -1,16 +1,14 @@
 // Sums over one leaf, the same on every engine: sixteen f32 lanes over a block of 4096 elements, the lanes added in a
-// fixed order, the blocks in f64.
+// fixed order, the blocks in f64; what is left behind the last sixteen, one by one in f64.
 //
 //   element of a block   0 … 3   4 … 7   8 … 11   12 … 15   16 … 19   …
 //   accumulator          a0      a1      a2       a3        a0        …
 //   block                f64: (s₀ + s₁) + (s₂ + s₃), s = (a0 + a1) + (a2 + a3)
 
-import { firstLanes } from "../lanes";
-
 const BLOCK: usize = 4096;
 
-/** What one element adds: its value, its square, or the square of a·x + b·p. */
-const enum Term {
+/** What one element adds: a·x, x², or (a·x + b·p)². */
+enum Term {
   Value,
   Square,
   DecayedSquare,
@@ -18,7 +16,7 @@ const enum Term {
 
 // @ts-ignore: decorator
 @inline
-function term(x: usize, p: usize, a: v128, b: v128, kind: Term): v128 {
+function lanes(x: usize, p: usize, a: v128, b: v128, kind: Term): v128 {
   const value = v128.load(x);
   if (kind == Term.Value) return f32x4.mul(a, value);
   if (kind == Term.Square) return f32x4.mul(value, value);
@@ -28,35 +26,39 @@ function term(x: usize, p: usize, a: v128, b: v128, kind: Term): v128 {
 
 // @ts-ignore: decorator
 @inline
+function single(x: usize, p: usize, a: f32, b: f32, kind: Term): f32 {
+  const value = load<f32>(x);
+  if (kind == Term.Value) return a * value;
+  if (kind == Term.Square) return value * value;
+  const mixed = a * value + b * load<f32>(p);
+  return mixed * mixed;
+}
+
+// @ts-ignore: decorator
+@inline
 function sum(x: usize, p: usize, length: usize, a: f32, b: f32, kind: Term): f64 {
   const _a = f32x4.splat(a);
   const _b = f32x4.splat(b);
   let total: f64 = 0;
-  while (length > 0) {
-    let count = min(length, BLOCK);
+  while (length >= 16) {
+    let count = min(length, BLOCK) & ~15;
     length -= count;
     let a0 = f32x4.splat(0);
     let a1 = a0;
     let a2 = a0;
     let a3 = a0;
-    for (; count >= 16; count -= 16, x += 64, p += 64) {
-      a0 = f32x4.add(a0, term(x, p, _a, _b, kind));
-      a1 = f32x4.add(a1, term(x + 16, p + 16, _a, _b, kind));
-      a2 = f32x4.add(a2, term(x + 32, p + 32, _a, _b, kind));
-      a3 = f32x4.add(a3, term(x + 48, p + 48, _a, _b, kind));
-    }
-    if (count > 0) {
-      const rest = <i32>count;
-      a0 = f32x4.add(a0, v128.and(term(x, p, _a, _b, kind), firstLanes(rest, 0)));
-      a1 = f32x4.add(a1, v128.and(term(x + 16, p + 16, _a, _b, kind), firstLanes(rest, 1)));
-      a2 = f32x4.add(a2, v128.and(term(x + 32, p + 32, _a, _b, kind), firstLanes(rest, 2)));
-      a3 = f32x4.add(a3, v128.and(term(x + 48, p + 48, _a, _b, kind), firstLanes(rest, 3)));
+    for (; count > 0; count -= 16, x += 64, p += 64) {
+      a0 = f32x4.add(a0, lanes(x, p, _a, _b, kind));
+      a1 = f32x4.add(a1, lanes(x + 16, p + 16, _a, _b, kind));
+      a2 = f32x4.add(a2, lanes(x + 32, p + 32, _a, _b, kind));
+      a3 = f32x4.add(a3, lanes(x + 48, p + 48, _a, _b, kind));
     }
     const s = f32x4.add(f32x4.add(a0, a1), f32x4.add(a2, a3));
     total +=
       (<f64>f32x4.extract_lane(s, 0) + <f64>f32x4.extract_lane(s, 1)) +
       (<f64>f32x4.extract_lane(s, 2) + <f64>f32x4.extract_lane(s, 3));
   }
+  for (; length > 0; length--, x += 4, p += 4) total += <f64>single(x, p, a, b, kind);
   return total;
 }
 

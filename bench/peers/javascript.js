@@ -12,7 +12,8 @@ function sumOfSquares(g) {
   let s1 = 0;
   let s2 = 0;
   let s3 = 0;
-  for (let i = 0; i < g.length; i += 4) {
+  const { length } = g;
+  for (let i = 0; i < length; i += 4) {
     const x0 = /** @type {number} */ (g[i]);
     const x1 = /** @type {number} */ (g[i + 1]);
     const x2 = /** @type {number} */ (g[i + 2]);
@@ -38,7 +39,9 @@ function adamw(p, g, m, v, factor, scalars) {
   const { b2 } = ADAM;
   const weight1 = 1 - ADAM.b1;
   const weight2 = 1 - b2;
-  for (let i = 0; i < p.length; i++) {
+  // read once: V8 reads it in every iteration after any WebAssembly memory has grown, which costs a third
+  const { length } = p;
+  for (let i = 0; i < length; i++) {
     const x = factor * /** @type {number} */ (g[i]);
     const param = /** @type {number} */ (p[i]);
     let mean = /** @type {number} */ (m[i]);

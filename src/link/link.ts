@@ -11,7 +11,6 @@
 // Four vectors an iteration: one costs 20 % at 1 M parameters, eight spill registers. Addresses baked in as immediates
 // gain nothing in V8 and cost 20 % in JavaScriptCore: they are arguments.
 
-import { decodeBase64 } from "../base64.js";
 import { bodies } from "../generated/bodies.js";
 import * as wasm from "./encode.js";
 import type { Sink, Token } from "./signature.js";
@@ -25,8 +24,6 @@ export interface Body {
   readonly constants: number;
   readonly locals: number;
   readonly code: string;
-  readonly localAt: readonly number[];
-  readonly offsetAt: readonly number[];
   readonly writes: readonly number[];
   readonly readsP: boolean;
 }
@@ -76,12 +73,15 @@ function linkLoop(signature: string): wasm.FunctionCode {
     });
     const pointers = slots.map((index) => ({ index, pointer: local(wasm.I32) }));
     const body = bodyOf(token);
-    return { registers, pointers, emitVector: body ? bodyEmitter(body, registers, pointers) : linearEmitter(registers) };
+    return {
+      registers,
+      pointers,
+      emitVector: body ? bodyEmitter(body, registers, pointers) : linearEmitter(registers),
+    };
   });
 
   emit(wasm.get(begin), wasm.set(i), wasm.loop);
-  const address = (base: number, pointer: number) =>
-    emit(wasm.get(base), wasm.get(i), wasm.i32Add, wasm.set(pointer));
+  const address = (base: number, pointer: number) => emit(wasm.get(base), wasm.get(i), wasm.i32Add, wasm.set(pointer));
   address(x, X);
   if (needsP) address(p, P);
   if (sink === "store") address(out, OUT);
@@ -110,7 +110,7 @@ function linkLoop(signature: string): wasm.FunctionCode {
     registers: readonly number[],
     pointers: readonly { pointer: number }[],
   ): (offset: number) => wasm.Code {
-    const bytes = decodeBase64(body.code);
+    const code = body.code.match(/../g)!;
     const written = new Set(body.writes);
     const prologue: wasm.Code = [];
     // asc lets a body overwrite its parameters: p and the constants are wanted again, so such a one gets a copy.
@@ -129,13 +129,12 @@ function linkLoop(signature: string): wasm.FunctionCode {
     ];
     return (offset) => {
       const result = [...prologue];
-      const localAt = new Set(body.localAt);
-      const offsetAt = new Set(body.offsetAt);
-      bytes.forEach((byte, at) => {
-        if (localAt.has(at)) result.push(...wasm.unsigned(map[byte]!));
-        else if (offsetAt.has(at)) result.push(...wasm.unsigned(byte + offset));
-        else result.push(byte);
-      });
+      for (const pair of code) {
+        const value = parseInt(pair[1]!, 36);
+        if (pair[0] === "l") result.push(...wasm.unsigned(map[value]!));
+        else if (pair[0] === "o") result.push(...wasm.unsigned(value + offset));
+        else result.push(parseInt(pair, 16));
+      }
       return result;
     };
   }

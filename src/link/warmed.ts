@@ -5,13 +5,7 @@ import { signatureOf, type Token } from "./signature.js";
 const CHAINS: readonly (readonly Token[])[] = [
   ["scale"],
   ...(["adam", "belief", "momentum", "yogi", "rms", "rss", "stddev", "trace", "nesterov"] as const).flatMap(
-    (body): Token[][] => [
-      [body],
-      [body, "scale"],
-      [body, "decay"],
-      ["scale", body, "scale"],
-      ["scale", body, "decay"],
-    ],
+    (body): Token[][] => [[body], [body, "scale"], [body, "decay"], ["scale", body, "scale"], ["scale", body, "decay"]],
   ),
   ...(["rms", "stddev"] as const).flatMap((body): Token[][] => [
     [body, "scale", "trace"],
@@ -24,7 +18,9 @@ const CHAINS: readonly (readonly Token[])[] = [
  * alone, of which the tile path makes any chain, and the loops of the usual chains.
  */
 export function warmedSignatures(): string[] {
-  const single = (["scale", "decay", ...Object.keys(bodies)] as (BodyName | "scale" | "decay")[]).map((token) => [token]);
+  const single = (["scale", "decay", ...Object.keys(bodies)] as (BodyName | "scale" | "decay")[]).map((token) => [
+    token,
+  ]);
   return [
     ...new Set([
       signatureOf([], "store"),

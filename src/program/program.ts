@@ -3,7 +3,7 @@
 // whole range, or, where one needs a single leaf (a trust ratio, row means), all of them leaf by leaf, so that a leaf
 // is still in cache.
 
-import type { BoundRule, BodyUse, CustomRule, ElementwiseRule, KernelRule, NormRule } from "../updates/rule.js";
+import type { BodyUse, BoundRule, CustomRule, ElementwiseRule, KernelRule, NormRule } from "../updates/rule.js";
 import { decayed, type Expression, type Form, identityForm, scaled, value } from "./form.js";
 
 // biome-ignore lint/suspicious/noExplicitAny: see Rule.

@@ -1,5 +1,6 @@
 import { TreeMismatchError } from "../errors.js";
-import { displayShape, type FoundLeaf, isPlainObject, readLeaf } from "./leaf.js";
+import { isPlainObject } from "../show.js";
+import { displayShape, type FoundLeaf, readLeaf } from "./leaf.js";
 import { displayPath, hashPath, type Keys, pathName } from "./path.js";
 
 /** A leaf's place in every plane. */
@@ -17,7 +18,9 @@ export interface LayoutLeaf {
 }
 
 /** The form of a tree: a leaf's index, or a node with its children. */
-export type Skeleton = number | { readonly array: boolean; readonly keys: Keys; readonly children: readonly Skeleton[] };
+export type Skeleton =
+  | number
+  | { readonly array: boolean; readonly keys: Keys; readonly children: readonly Skeleton[] };
 
 /**
  * A tree's leaves in order of their paths, each on a 64-byte line of every plane:
@@ -122,15 +125,26 @@ function matchLeaf(expected: LayoutLeaf, value: unknown, root: string): FoundLea
   const leaf = readLeaf(value, root, expected.keys);
   if (!leaf) throw mismatch(`is ${nodeName(Array.isArray(value))}, expected a leaf of ${expected.length} elements`);
   if (leaf.data === null) throw mismatch("is { shape } without data: zeros are given so in init only");
-  if (leaf.length !== expected.length) {
-    const shape = expected.shape.length > 1 ? ` (shape ${displayShape(expected.shape)})` : "";
-    throw mismatch(`has ${leaf.length} elements, expected ${expected.length}${shape}`);
-  }
+  checkLength(leaf, expected, root, expected.keys);
   const bothShaped = leaf.kind === "shaped" && (expected.kind === "shaped" || expected.kind === "zeros");
   if (bothShaped && leaf.shape.join() !== expected.shape.join()) {
     throw mismatch(`has shape ${displayShape(leaf.shape)}, expected ${displayShape(expected.shape)}`);
   }
   return leaf;
+}
+
+/** @throws TreeMismatchError */
+export function checkLength(
+  { length }: FoundLeaf,
+  expected: Pick<FoundLeaf, "length" | "shape">,
+  root: string,
+  keys: Keys,
+): void {
+  if (length === expected.length) return;
+  const shape = expected.shape.length > 1 ? ` (shape ${displayShape(expected.shape)})` : "";
+  throw new TreeMismatchError(
+    `"${displayPath(root, keys)}" has ${length} elements, expected ${expected.length}${shape}`,
+  );
 }
 
 /** Builds a tree of the layout's form, `leafAt(i)` at leaf i. */

@@ -1,3 +1,4 @@
+import { isPlainObject, show, tagOf } from "../show.js";
 import { displayPath, type Keys } from "./path.js";
 
 /** What a typed array of numbers is here; BigInt arrays are not. */
@@ -42,22 +43,12 @@ function isNumericArray(value: unknown): value is NumericArray {
   return ArrayBuffer.isView(value) && !(value instanceof DataView) && !/^(Big|Data)/.test(tagOf(value));
 }
 
-// The tag, not `instanceof`: an array of another realm (an iframe, node:vm) is an array too.
-const tagOf = (value: object): string => (value as { [Symbol.toStringTag]?: string })[Symbol.toStringTag] ?? "";
-
 function isShape(value: unknown): value is readonly number[] {
   return Array.isArray(value) && value.every((axis) => Number.isSafeInteger(axis) && axis >= 0);
 }
 
 const isNumberList = (value: readonly unknown[]): value is readonly number[] =>
   value.every((element) => typeof element === "number");
-
-/** A plain object, of any realm: its prototype is null or an `Object.prototype`. */
-export function isPlainObject(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== "object" || value === null || Array.isArray(value) || ArrayBuffer.isView(value)) return false;
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === null || (Object.getPrototypeOf(prototype) === null && tagOf(value) !== "Module");
-}
 
 /**
  * Reads a value as a leaf; `null` if it is a node (a plain object or an array of other things).
@@ -77,13 +68,10 @@ export function readLeaf(value: unknown, root: string, keys: Keys): FoundLeaf | 
     return null;
   }
   if (isPlainObject(value)) return readShaped(value, refuse);
-  throw refuse(`${describe(value)}, ${mend(value)}`);
+  throw refuse(`${show(value)}, ${mend(value)}`);
 }
 
-function readShaped(
-  value: Record<string, unknown>,
-  refuse: (what: string) => TypeError,
-): FoundLeaf | null {
+function readShaped(value: Record<string, unknown>, refuse: (what: string) => TypeError): FoundLeaf | null {
   const names = Object.keys(value);
   const { data, shape } = value;
   if (!Object.hasOwn(value, "shape") || !isShape(shape)) return null;
@@ -91,7 +79,7 @@ function readShaped(
   if (names.length !== 2 || !Object.hasOwn(value, "data")) return null;
   if (!isNumericArray(data) && !(Array.isArray(data) && isNumberList(data))) {
     // A node with children called data and shape has no array of integers under shape: this was meant as a leaf.
-    throw refuse(`{ data, shape } with ${describe(data)} as data, expected a typed array or an array of numbers`);
+    throw refuse(`{ data, shape } with ${show(data)} as data, expected a typed array or an array of numbers`);
   }
   const length = sizeOf(shape);
   if (data.length !== length) {
@@ -100,16 +88,9 @@ function readShaped(
   return { kind: "shaped", shape: [...shape], length, data };
 }
 
-function describe(value: unknown): string {
-  if (value === null) return "null";
-  if (typeof value === "object") {
-    const name = (value.constructor as { name?: string } | undefined)?.name;
-    return name && name !== "Object" ? `an instance of ${name}` : tagOf(value) || "an object that is not plain";
-  }
-  if (typeof value === "string") return "a string";
-  if (typeof value === "undefined") return "undefined";
-  return `a ${typeof value}`;
-}
+/** A leaf's numbers, as a fresh array. */
+export const valuesOf = ({ data, length }: FoundLeaf): Float32Array<ArrayBuffer> =>
+  data === null ? new Float32Array(length) : Float32Array.from(typeof data === "number" ? [data] : data);
 
 function mend(value: unknown): string {
   const kinds = "expected a typed array, { data, shape } or a number";

@@ -57,8 +57,6 @@ export const adamRule = {
       return s.mu / c1 / (Math.sqrt(s.nu / c2 + o.epsRoot) + o.eps);
     };
   },
-  formula: "m ← b1·m + (1 − b1)·x;  v ← b2·v + (1 − b2)·x²;  m̂ / (√(v̂ + epsRoot) + eps),  m̂ = m/(1 − b1ᵗ), v̂ = v/(1 − b2ᵗ)",
-  source: "Kingma, Ba: Adam, https://arxiv.org/abs/1412.6980",
   tolerance: 1e-6,
 } as const satisfies ElementwiseRule<typeof adamSpec>;
 
@@ -115,8 +113,6 @@ export const beliefRule = {
       return s.mu / c1 / (Math.sqrt(s.nu / c2) + o.eps);
     };
   },
-  formula: "m ← b1·m + (1 − b1)·x;  v ← b2·v + (1 − b2)·(x − m)² + epsRoot;  m̂ / (√v̂ + eps)",
-  source: "Zhuang et al.: AdaBelief Optimizer, https://arxiv.org/abs/2010.07468",
   tolerance: 1e-6,
 } as const satisfies ElementwiseRule<typeof beliefSpec>;
 
@@ -194,8 +190,6 @@ export const radamRule = {
       return s.mu! / c1;
     };
   },
-  formula: "m, v as scaleByAdam;  ρ = ρ∞ − 2t·b2ᵗ/(1 − b2ᵗ), ρ∞ = 2/(1 − b2) − 1;  ρ ≥ threshold: r·m̂ / (√(v̂ + epsRoot) + eps), r = √((ρ − 4)(ρ − 2)ρ∞ / ((ρ∞ − 4)(ρ∞ − 2)ρ));  else m̂",
-  source: "Liu et al.: On the Variance of the Adaptive Learning Rate and Beyond, https://arxiv.org/abs/1908.03265",
   tolerance: 1e-6,
 } as const satisfies ElementwiseRule<typeof radamSpec>;
 
@@ -256,8 +250,6 @@ export const yogiRule = {
       return s.mu / c1 / (Math.sqrt(s.nu / c2 + o.epsRoot) + o.eps);
     };
   },
-  formula: "m ← b1·m + (1 − b1)·x;  v ← v − (1 − b2)·sign(v − x²)·x²;  m̂ / (√(v̂ + epsRoot) + eps)",
-  source: "Zaheer et al.: Adaptive Methods for Nonconvex Optimization, NeurIPS 2018",
   tolerance: 1e-6,
 } as const satisfies ElementwiseRule<typeof yogiSpec>;
 

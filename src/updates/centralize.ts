@@ -22,8 +22,6 @@ export const centralizeRule = {
       });
     }
   },
-  formula: "x − mean(x) over all axes but the first; leaves of rank 0 and 1 as they are",
-  source: "Yong et al.: Gradient Centralization, https://arxiv.org/abs/2004.01461",
   tolerance: 1e-6,
 } as const satisfies KernelRule<typeof spec>;
 

@@ -19,8 +19,6 @@ export const clipRule = {
   hasFactor: false,
   scalars: (o) => ({ delta: o.delta }),
   reference: (o) => (x) => (x > o.delta ? o.delta : x < -o.delta ? -o.delta : x),
-  formula: "max(min(x, delta), −delta)",
-  source: "Axon 0.3.1, Axon.Updates.clip",
   tolerance: 1e-7,
 } as const satisfies ElementwiseRule<typeof clipSpec>;
 
@@ -62,8 +60,6 @@ export const clipByGlobalNormRule = {
   scope: "tree",
   params: false,
   factor: ({ maxNorm }, { updates }) => (updates < maxNorm ? 1 : maxNorm === 0 ? 0 : maxNorm / updates),
-  formula: "x·min(1, maxNorm / ‖x‖), ‖x‖ over the whole tree",
-  source: "Pascanu, Mikolov, Bengio: On the difficulty of training recurrent neural networks, ICML 2013",
   tolerance: 1e-6,
 } as const satisfies NormRule<typeof globalNormSpec>;
 

@@ -1,4 +1,4 @@
-import { show } from "../options.js";
+import { show } from "../show.js";
 import type { Views } from "../tree/types.js";
 import { Update } from "../update.js";
 import type { CustomRule } from "./rule.js";
@@ -12,8 +12,6 @@ function customUpdate(caller: string, parts: Pick<CustomRule, "init" | "apply">,
     name: caller,
     options: {},
     slots: {},
-    formula: "a function of its own",
-    source: "Axon 0.3.1, Axon.Updates",
     tolerance: 0,
     ...parts,
   };

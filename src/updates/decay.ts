@@ -18,8 +18,6 @@ export const addDecayedWeightsRule = {
   linear: "decay",
   scalar: (o) => o.decay,
   reference: (o) => (x, p) => x + o.decay * p,
-  formula: "x + decay·p",
-  source: "Loshchilov, Hutter: Decoupled Weight Decay Regularization, https://arxiv.org/abs/1711.05101",
   tolerance: 1e-6,
 } as const satisfies LinearRule<typeof spec>;
 

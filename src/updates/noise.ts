@@ -51,8 +51,6 @@ export const addNoiseRule = {
       }
     };
   },
-  formula: "x + √(eta / t^gamma)·z, z normal",
-  source: "Neelakantan et al.: Adding Gradient Noise Improves Learning, https://arxiv.org/abs/1511.06807",
   tolerance: 1e-6,
 } as const satisfies KernelRule<typeof noiseSpec>;
 

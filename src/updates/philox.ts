@@ -4,7 +4,7 @@ const LOW = 0xffff;
 function multiplyHigh(a: number, b: number): number {
   const [a0, a1, b0, b1] = [a & LOW, a >>> 16, b & LOW, b >>> 16];
   const middle = a1 * b0 + ((a0 * b0) >>> 16);
-  return (a1 * b1 + Math.floor(middle / 65536) + ((a0 * b1 + (middle & LOW)) / 65536)) >>> 0;
+  return (a1 * b1 + Math.floor(middle / 65536) + (a0 * b1 + (middle & LOW)) / 65536) >>> 0;
 }
 
 /** Four 32-bit words: a counter, or what Philox makes of it. */

@@ -30,8 +30,6 @@ export const rmsRule = {
     s.nu = o.decay * s.nu! + (1 - o.decay) * x * x;
     return x / Math.sqrt(s.nu + o.eps);
   },
-  formula: "v ← decay·v + (1 − decay)·x²;  x / √(v + eps)",
-  source: "Tieleman, Hinton: Lecture 6.5, Neural Networks for Machine Learning, 2012",
   tolerance: 1e-6,
 } as const satisfies ElementwiseRule<typeof rmsSpec>;
 
@@ -82,8 +80,6 @@ export const rssRule = {
     s.sumOfSquares = s.sumOfSquares! + x * x;
     return x * (s.sumOfSquares > 0 ? 1 / Math.sqrt(s.sumOfSquares + o.eps) : 0);
   },
-  formula: "s ← s + x²;  x / √(s + eps) where s > 0, else 0",
-  source: "Duchi, Hazan, Singer: Adaptive Subgradient Methods, JMLR 12, 2011",
   tolerance: 1e-6,
 } as const satisfies ElementwiseRule<typeof rssSpec>;
 
@@ -125,8 +121,6 @@ export const stddevRule = {
     s.nu = o.decay * s.nu! + (1 - o.decay) * x * x;
     return x / Math.sqrt(Math.max(s.nu - s.mu * s.mu, 0) + o.eps);
   },
-  formula: "m ← decay·m + (1 − decay)·x;  v ← decay·v + (1 − decay)·x²;  x / √(max(v − m², 0) + eps)",
-  source: "Graves: Generating Sequences With Recurrent Neural Networks, https://arxiv.org/abs/1308.0850",
   tolerance: 1e-6,
 } as const satisfies ElementwiseRule<typeof rmsSpec>;
 

@@ -1,5 +1,6 @@
 // What an update is: one entry, typed so that a missing part does not compile. Everything that computes reads this:
-// the program (what folds, what cuts, which bodies fuse), the backends, the tests and the documentation.
+// the program (what folds, what cuts, which bodies fuse), the backends and the tests. Formula and paper stand in the
+// docstring of the function beside the entry.
 
 import type { BodyName } from "../generated/bodies.js";
 import type { AtStep, OptionSpec, Resolved } from "../options.js";
@@ -16,10 +17,6 @@ interface Entry<Spec extends OptionSpec> {
   readonly name: string;
   readonly options: Spec;
   readonly slots: { readonly [slot: string]: PlaneSlot<Spec> };
-  /** One line, as the paper writes it: x the incoming update, p the parameter, t the step counted from 1. */
-  readonly formula: string;
-  /** Where the rule comes from. */
-  readonly source: string;
   /** Of `wasm` against `reference` on the same input and state: relative to the largest magnitude of the leaf. */
   readonly tolerance: number;
 }

@@ -1,6 +1,7 @@
 import { type Control, isControl } from "../control.js";
-import { finite, nonNegative, type OptionSpec, type Scalar, scalar, show } from "../options.js";
+import { finite, nonNegative, type OptionSpec, type Scalar, scalar } from "../options.js";
 import type { Schedule } from "../schedules.js";
+import { show } from "../show.js";
 import { type Update, updateOf } from "../update.js";
 import type { LinearRule } from "./rule.js";
 
@@ -20,8 +21,6 @@ export const scaleRule = {
   linear: "factor",
   scalar: (o) => o.step,
   reference: (o) => (x) => o.step * x,
-  formula: "step·x",
-  source: "Axon 0.3.1, Axon.Updates.scale",
   tolerance: 1e-6,
 } as const satisfies LinearRule<typeof scaleSpec>;
 
@@ -66,8 +65,6 @@ export const scaleByLearningRateRule = {
   linear: "factor",
   scalar: (o) => -o.learningRate,
   reference: (o) => (x) => -o.learningRate * x,
-  formula: "−learningRate·x",
-  source: "Axon 0.3.1, Axon.Optimizers (scale_by_learning_rate)",
   tolerance: 1e-6,
 } as const satisfies LinearRule<typeof learningRateSpec>;
 
@@ -105,8 +102,6 @@ export const scaleByScheduleRule = {
   linear: "factor",
   scalar: (o) => o.schedule,
   reference: (o) => (x) => o.schedule * x,
-  formula: "schedule(t − 1)·x",
-  source: "Axon 0.3.1, Axon.Updates.scale_by_schedule",
   tolerance: 1e-6,
 } as const satisfies LinearRule<typeof scheduleSpec>;
 
@@ -148,8 +143,6 @@ export const scaleByStateRule = {
   linear: "factor",
   scalar: (o) => o.scale,
   reference: (o) => (x) => o.scale * x,
-  formula: "control.value·x",
-  source: "Axon 0.3.1, Axon.Updates.scale_by_state",
   tolerance: 1e-6,
 } as const satisfies LinearRule<typeof stateSpec>;
 

@@ -33,8 +33,6 @@ export const traceRule = {
     s.trace = x + o.decay * s.trace!;
     return o.nesterov ? x + o.decay * s.trace : s.trace;
   },
-  formula: "t ← x + decay·t;  t, with nesterov x + decay·t",
-  source: "Sutskever et al.: On the importance of initialization and momentum in deep learning, ICML 2013",
   tolerance: 1e-6,
 } as const satisfies ElementwiseRule<typeof traceSpec>;
 

@@ -26,13 +26,10 @@ export const trustRatioRule = {
   scope: "leaf",
   params: true,
   factor: (o, norms) => {
-    // Not Math.max: a norm that is NaN stays NaN.
-    const params = norms.params <= o.minNorm ? o.minNorm : norms.params;
-    const updates = norms.updates <= o.minNorm ? o.minNorm : norms.updates;
+    const params = Math.max(norms.params, o.minNorm);
+    const updates = Math.max(norms.updates, o.minNorm);
     return params === 0 || updates === 0 ? 1 : (o.trustCoefficient * params) / (updates + o.eps);
   },
-  formula: "x·trustCoefficient·max(‖p‖, minNorm) / (max(‖x‖, minNorm) + eps) over each leaf; x where a norm is 0",
-  source: "You et al.: Large Batch Training of Convolutional Networks, https://arxiv.org/abs/1708.03888",
   tolerance: 1e-6,
 } as const satisfies NormRule<typeof spec>;
 

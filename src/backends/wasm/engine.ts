@@ -1,17 +1,17 @@
-import type { Layout, LayoutLeaf } from "../../tree/layout.js";
-import { padded } from "../../tree/layout.js";
 import { evaluate, type Form } from "../../program/form.js";
 import type { Pass, Program, Source, Stage } from "../../program/program.js";
 import type { StepValues } from "../../program/values.js";
+import type { Layout, LayoutLeaf } from "../../tree/layout.js";
+import { padded } from "../../tree/layout.js";
 import { type BackendInfo, type Engine, FLUSH_INTERVAL, type PlaneId } from "../backend.js";
 import { arenaOf } from "./arena.js";
 import type { Heap } from "./heap.js";
 import {
-  linkedLoop,
   type LoopPass,
   type LoopPlan,
   type LoopRunner,
   type LoopSink,
+  linkedLoop,
   planLoop,
   TILE,
   tiledLoop,
@@ -32,9 +32,9 @@ const APPLY: Variant = { signature: "apply", steps: [] };
 export function signaturesOf(program: Program): string[] {
   const passes = program.stages.flatMap((stage) => (stage.kind === "passes" ? stage.passes : []));
   const loops = passes.filter((pass) => pass.kind === "loop");
-  return loops.flatMap((pass) => planLoop(program, pass, pass.sink === "park" ? "park" : "apply").variants).map(
-    ({ signature }) => signature,
-  );
+  return loops
+    .flatMap((pass) => planLoop(program, pass, pass.sink === "park" ? "park" : "apply").variants)
+    .map(({ signature }) => signature);
 }
 
 /** Where loops come from: linked here, or in a module that was linked ahead. */
@@ -134,7 +134,8 @@ export class WasmEngine implements Engine {
       });
     }
     passes.forEach((pass, i) => {
-      if (pass.kind === "norm" && pass.entry.scope === "tree") step.values[pass.factor] = factorOf(pass, step, norms[i]!);
+      if (pass.kind === "norm" && pass.entry.scope === "tree")
+        step.values[pass.factor] = factorOf(pass, step, norms[i]!);
     });
   }
 
@@ -162,7 +163,16 @@ export class WasmEngine implements Engine {
       }
       case "addNoise":
         kernels.addNoise(
-          out, x, length, a, scalar("sigma"), scalar("key0"), scalar("key1"), hash, step.step, pass.rule,
+          out,
+          x,
+          length,
+          a,
+          scalar("sigma"),
+          scalar("key0"),
+          scalar("key1"),
+          hash,
+          step.step,
+          pass.rule,
         );
         break;
       default:
@@ -211,13 +221,13 @@ export class WasmEngine implements Engine {
   }
 
   #runnersOf(pass: LoopPass | "apply", sink: LoopSink): Runners {
-    let bySink = this.#runners.get(pass);
-    if (!bySink) this.#runners.set(pass, (bySink = {}));
-    let runners = bySink[sink];
-    if (!runners) {
-      const plan = pass === "apply" ? { variants: [APPLY], choices: [] } : planLoop(this.#program, pass, sink);
-      runners = bySink[sink] = { plan, runners: plan.variants.map((variant) => this.#runner(variant)) };
-    }
+    const bySink = this.#runners.get(pass) ?? {};
+    this.#runners.set(pass, bySink);
+    const known = bySink[sink];
+    if (known) return known;
+    const plan = pass === "apply" ? { variants: [APPLY], choices: [] } : planLoop(this.#program, pass, sink);
+    const runners = { plan, runners: plan.variants.map((variant) => this.#runner(variant)) };
+    bySink[sink] = runners;
     return runners;
   }
 

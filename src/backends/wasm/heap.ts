@@ -29,14 +29,12 @@ const PAGE = 65536;
 const MAX_PAGES = 65535;
 /** Planes begin behind what a compiler may place at the begin of a memory. */
 const BEGIN = 1024;
-/** Sums read whole 64-byte lines, at any alignment: the last one may reach behind the last plane. */
-const SLACK = 64;
 const SHARED_PAGES = 16;
 /** Arenas below this lie one after another in shared memories: a memory of its own costs 0.4 ms in some engines, and
  * Chromium refuses the 125th of a page. */
 const SHARED_BELOW = PAGE;
 
-export const MAX_BYTES = MAX_PAGES * PAGE - BEGIN - SLACK;
+export const MAX_BYTES = MAX_PAGES * PAGE - BEGIN;
 
 /** One memory with its kernels and its instances of linked loops. Grown once, before the first view. */
 export class Heap {
@@ -60,10 +58,10 @@ export class Heap {
    */
   static allocate(bytes: number): { heap: Heap; base: number } {
     if (bytes >= SHARED_BELOW) {
-      const heap = new Heap(Math.ceil((BEGIN + bytes + SLACK) / PAGE));
+      const heap = new Heap(Math.ceil((BEGIN + bytes) / PAGE));
       return { heap, base: heap.#take(bytes) };
     }
-    if (!shared || shared.#top + bytes + SLACK > shared.buffer.byteLength) shared = new Heap(SHARED_PAGES);
+    if (!shared || shared.#top + bytes > shared.buffer.byteLength) shared = new Heap(SHARED_PAGES);
     return { heap: shared, base: shared.#take(bytes) };
   }
 
@@ -75,18 +73,15 @@ export class Heap {
 
   /** The loop of a signature, linked and compiled if it was not. */
   loop(signature: string): Loop {
-    let loop = this.#loops.get(signature);
-    if (!loop) {
-      loop = this.#instantiate(compileLoop(signature))[signature]!;
-      this.#loops.set(signature, loop);
-    }
+    const loop = this.#loops.get(signature) ?? this.#instantiate(compileLoop(signature))[signature]!;
+    this.#loops.set(signature, loop);
     return loop;
   }
 
   /** The loops of a module that was linked ahead of time, by signature. */
   given(module: WebAssembly.Module): Readonly<Record<string, Loop>> {
-    let loops = this.#given.get(module);
-    if (!loops) this.#given.set(module, (loops = this.#instantiate(module)));
+    const loops = this.#given.get(module) ?? this.#instantiate(module);
+    this.#given.set(module, loops);
     return loops;
   }
 

@@ -54,7 +54,13 @@ export function planLoop(program: Program, pass: LoopPass, sink: LoopSink): Loop
   const end = sink === "apply" ? "apply" : "store";
   return {
     choices,
-    variants: variants.map((steps) => ({ steps, signature: signatureOf(steps.map(({ token }) => token), end) })),
+    variants: variants.map((steps) => ({
+      steps,
+      signature: signatureOf(
+        steps.map(({ token }) => token),
+        end,
+      ),
+    })),
   };
 }
 
