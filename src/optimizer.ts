@@ -1,7 +1,7 @@
 import type { BackendInfo, Engine, PlaneId } from "./backends/backend.js";
 import { DisposedError, StateError } from "./errors.js";
 import type { Program } from "./program/program.js";
-import { StepValues } from "./program/values.js";
+import type { StepValues } from "./program/values.js";
 import { show } from "./show.js";
 import { buildTree, type Layout, matchTree } from "./tree/layout.js";
 import type { FoundLeaf } from "./tree/leaf.js";
@@ -36,11 +36,11 @@ export class Optimizer<T = unknown> {
   #state: readonly RuleState<T>[] | null = null;
 
   /** @internal */
-  constructor(program: Program, layout: Layout, found: readonly FoundLeaf[], engine: Engine) {
+  constructor(program: Program, layout: Layout, found: readonly FoundLeaf[], values: StepValues, engine: Engine) {
     this.#program = program;
     this.#layout = layout;
     this.#engine = engine;
-    this.#values = new StepValues(program);
+    this.#values = values;
     this.backend = Object.freeze(engine.backend);
     writeLeaves(engine.plane("params"), layout, found);
     this.#custom = program.rules.map(({ rule }) =>
@@ -203,7 +203,7 @@ export class Optimizer<T = unknown> {
     this.#values.at(this.#count);
     if (found) writeLeaves(engine.plane("grads"), this.#layout, found);
     if (this.#hasCustom()) this.#runCustom(engine, sink);
-    else engine.run(this.#values, sink, () => {});
+    else engine.run(sink, () => {});
   }
 
   /** A user's function may throw in the middle of a step: then the state is put back, as if it had not begun. */
@@ -213,7 +213,7 @@ export class Optimizer<T = unknown> {
     const states = [...this.#custom];
     this.#phase = "running";
     try {
-      engine.run(this.#values, sink, (rule) => {
+      engine.run(sink, (rule) => {
         const { apply } = this.#program.rules[rule]!.rule as CustomRule;
         const [updates, state] = apply(this.#tree("scratch"), states[rule], this.params);
         if (updates !== this.#tree("scratch")) {

@@ -2,6 +2,7 @@ import { createEngine, type InitOptions, prepareEngine } from "./backends/choose
 import { Optimizer } from "./optimizer.js";
 import { option, readOptions } from "./options.js";
 import { compile, type Program } from "./program/program.js";
+import { StepValues } from "./program/values.js";
 import { show } from "./show.js";
 import { type Layout, readTree, sameLayout } from "./tree/layout.js";
 import type { FoundLeaf } from "./tree/leaf.js";
@@ -76,7 +77,8 @@ export class Update {
     options: InitOptions,
   ): Optimizer<T> {
     const program = this.#compiled();
-    return new Optimizer<T>(program, layout, found, createEngine(program, layout, options));
+    const values = new StepValues(program);
+    return new Optimizer<T>(program, layout, found, values, createEngine(program, layout, values, options));
   }
 }
 

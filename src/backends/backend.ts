@@ -1,5 +1,3 @@
-import type { StepValues } from "../program/values.js";
-
 /** What runs a program, and how it came to be chosen. */
 export interface BackendInfo {
   readonly name: "wasm" | "reference";
@@ -21,10 +19,10 @@ export interface Engine {
   /** The whole plane, padding included; `scratch` only where the program parks a whole tree. */
   plane(id: PlaneId): Float32Array<ArrayBuffer>;
   /**
-   * Runs all stages: `apply` adds the updates to the parameters, `emit` writes them over the gradients.
+   * Runs all stages with the values of the step that the engine was made with: `apply` adds the updates to the parameters, `emit` writes them over the gradients.
    * `custom(rule)` is called where a user's function stands, with x in the scratch plane.
    */
-  run(step: StepValues, sink: "apply" | "emit", custom: (rule: number) => void): void;
+  run(sink: "apply" | "emit", custom: (rule: number) => void): void;
   /** p ← p + g: what `emit` left to do. */
   apply(): void;
 }

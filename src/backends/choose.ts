@@ -1,4 +1,5 @@
 import type { Program } from "../program/program.js";
+import type { StepValues } from "../program/values.js";
 import type { Layout } from "../tree/layout.js";
 import type { Engine } from "./backend.js";
 import { ReferenceEngine } from "./reference/engine.js";
@@ -21,19 +22,24 @@ export interface InitOptions {
 let warned = false;
 
 /** Makes the engine of a program; what was prepared is found compiled. */
-export function createEngine(program: Program, layout: Layout, { backend, module, warn = true }: InitOptions): Engine {
-  if (backend === "reference") return new ReferenceEngine(program, layout, "asked for");
+export function createEngine(
+  program: Program,
+  layout: Layout,
+  step: StepValues,
+  { backend, module, warn = true }: InitOptions,
+): Engine {
+  if (backend === "reference") return new ReferenceEngine(program, layout, step, "asked for");
   const refusal = whyNoKernels();
   if (!refusal) {
     const loops = loopSource(program, module);
-    return new WasmEngine(program, layout, loops, `WebAssembly SIMD, ${reasons[loops.path]}`);
+    return new WasmEngine(program, layout, step, loops, `WebAssembly SIMD, ${reasons[loops.path]}`);
   }
   if (backend === "wasm") throw new Error(`the wasm backend cannot run here: ${refusal}`);
   if (warn && !warned && typeof console === "object") {
     warned = true;
     console.warn(`lanestep: ${refusal}. The reference backend runs instead, about 20 times slower.`);
   }
-  return new ReferenceEngine(program, layout, refusal);
+  return new ReferenceEngine(program, layout, step, refusal);
 }
 
 /** Compiles what {@link createEngine} will want, off the caller's thread of control. What fails here fails there. */

@@ -11,13 +11,15 @@ export class ReferenceEngine implements Engine {
   readonly backend: BackendInfo;
   readonly #program: Program;
   readonly #layout: Layout;
+  readonly #step: StepValues;
   readonly #planes = new Map<PlaneId, Float32Array<ArrayBuffer>>();
   readonly #x: Float64Array;
 
-  constructor(program: Program, layout: Layout, reason: string) {
+  constructor(program: Program, layout: Layout, step: StepValues, reason: string) {
     this.backend = { name: "reference", path: "reference", reason };
     this.#program = program;
     this.#layout = layout;
+    this.#step = step;
     this.#x = new Float64Array(layout.size);
     const hasCustom = program.stages.some((stage) => stage.kind === "custom");
     const named: PlaneId[] = hasCustom ? ["params", "grads", "scratch"] : ["params", "grads"];
@@ -31,26 +33,27 @@ export class ReferenceEngine implements Engine {
     return this.#planes.get(id)!;
   }
 
-  run(step: StepValues, sink: "apply" | "emit", custom: (rule: number) => void): void {
+  run(sink: "apply" | "emit", custom: (rule: number) => void): void {
     this.#x.set(this.plane("grads"));
     this.#program.rules.forEach((bound, i) => {
-      this.#rule(bound, i, step, custom);
+      this.#rule(bound, i, custom);
     });
     if (sink === "emit") this.plane("grads").set(this.#x);
     else this.#add(this.#x);
-    if ((step.step + 1) % FLUSH_INTERVAL === 0) this.#flush();
+    if ((this.#step.step + 1) % FLUSH_INTERVAL === 0) this.#flush();
   }
 
   apply(): void {
     this.#add(this.plane("grads"));
   }
 
-  #rule({ rule }: BoundRule, index: number, step: StepValues, custom: (rule: number) => void): void {
-    const options = step.options[index];
+  #rule({ rule }: BoundRule, index: number, custom: (rule: number) => void): void {
+    const { step } = this.#step;
+    const options = this.#step.options[index];
     switch (rule.kind) {
       case "linear":
       case "elementwise":
-        this.#elements(index, rule.reference(options, step.step));
+        this.#elements(index, rule.reference(options, step));
         break;
       case "norm": {
         const squares = this.#layout.leaves.map((leaf) => ({
@@ -71,7 +74,7 @@ export class ReferenceEngine implements Engine {
         break;
       }
       case "kernel": {
-        const reference = rule.reference(options, step.step);
+        const reference = rule.reference(options, step);
         for (const leaf of this.#layout.leaves) {
           reference(this.#of(this.#x, leaf), { shape: leaf.shape, hash: leaf.hash, rule: index });
         }

@@ -81,6 +81,7 @@ function stepsOf(program: Program, operation: Operation): Step[] {
 
 /** The variant that a step takes. */
 export function variantAt({ choices }: LoopPlan, program: Program, { options, step }: StepValues): number {
+  if (choices.length === 0) return 0;
   let index = 0;
   for (const { rule, stride } of choices) {
     const entry = program.rules[rule]!.rule;
@@ -106,7 +107,10 @@ class Call {
 
   /** Takes the constants of the step: they are rounded to f32 here, once. */
   set(values: Float64Array): void {
-    for (const { at, expression, absent } of this.#constants) this.#args[at] = evaluate(expression, values, absent);
+    for (let i = 0; i < this.#constants.length; i++) {
+      const { at, expression, absent } = this.#constants[i]!;
+      this.#args[at] = evaluate(expression, values, absent);
+    }
   }
 
   run(x: number, out: number, begin: number, end: number): void {
