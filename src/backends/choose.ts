@@ -4,7 +4,7 @@ import type { Layout } from "../tree/layout.js";
 import type { Engine } from "./backend.js";
 import { ReferenceEngine } from "./reference/engine.js";
 import { type LoopSource, signaturesOf, WasmEngine } from "./wasm/engine.js";
-import { compileKernels, compileLoop, prepare } from "./wasm/modules.js";
+import { compileKernels, compileLoop, prepare, SHARED_PAGES } from "./wasm/modules.js";
 
 /** Options of `init` and `initSync`. */
 export interface InitOptions {
@@ -60,7 +60,7 @@ const reasons: Record<LoopSource["path"], string> = {
 function whyNoKernels(): string | null {
   if (typeof WebAssembly !== "object") return "this engine has no WebAssembly";
   try {
-    compileKernels();
+    compileKernels(SHARED_PAGES);
     return null;
   } catch (error) {
     return `this engine does not compile the WebAssembly SIMD kernels (${error instanceof Error ? error.message : error})`;

@@ -63,6 +63,9 @@ const list = (items: readonly Code[]): Code => unsigned(items.length).concat(...
 /** Names are signatures: ASCII. */
 const text = (name: string): Code => unsigned(name.length).concat(Array.from(name, (c) => c.charCodeAt(0)));
 
+/** One memory of so many pages, exported or not; without a maximum. */
+export const memorySection = (pages: number): Code => section(5, [1, 0, ...unsigned(pages)]);
+
 /** A module that imports `env.memory` and exports the functions by name; profilers show the same names. */
 export function writeModule(functions: readonly FunctionCode[]): Uint8Array<ArrayBuffer> {
   const types = functions.map(({ params }): Code => [0x60, ...list(params.map((t) => [t])), 0]);

@@ -3,10 +3,6 @@ import { resolveAll } from "../options.js";
 import type { BoundRule } from "../updates/rule.js";
 import type { Program } from "./program.js";
 
-/** The options of every rule at one step. */
-// biome-ignore lint/suspicious/noExplicitAny: see Rule.
-export type StepOptions = readonly any[];
-
 /** What one step computes with: options as numbers, and the scalars of the program made of them. */
 export class StepValues {
   /** Host scalars, filled in by {@link at}; factors of norms, filled in by the backend. */
@@ -33,16 +29,20 @@ export class StepValues {
    */
   at(step: number): void {
     this.step = step;
-    this.#program.rules.forEach(({ rule, options }, i) => {
+    const { rules } = this.#program;
+    for (let i = 0; i < rules.length; i++) {
+      const { rule, options } = rules[i]!;
       if (this.#live[i]) this.options[i] = resolveAll(options, step, rule.name, rule.options);
-    });
-    this.#program.rules.forEach(({ rule }, i) => {
-      if (rule.kind === "linear") this.values[this.#named[i]![0]!.index] = rule.scalar(this.options[i], step);
+    }
+    for (let i = 0; i < rules.length; i++) {
+      const { rule } = rules[i]!;
+      const named = this.#named[i]!;
+      if (rule.kind === "linear") this.values[named[0]!.index] = rule.scalar(this.options[i], step);
       else if (rule.kind === "elementwise" || rule.kind === "kernel") {
         const scalars: Readonly<Record<string, number>> = rule.scalars(this.options[i], step);
-        for (const { name, index } of this.#named[i]!) this.values[index] = scalars[name]!;
+        for (let k = 0; k < named.length; k++) this.values[named[k]!.index] = scalars[named[k]!.name]!;
       }
-    });
+    }
   }
 }
 

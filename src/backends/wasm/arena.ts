@@ -5,7 +5,7 @@ import { Heap, MAX_BYTES } from "./heap.js";
 /**
  * The planes of one optimizer, one behind the other; addresses in bytes.
  *
- *     | params | grads | slot 0 | slot 1 | … | scratch | tile |
+ *     | params | gap | grads | gap | slot 0 | gap | … | scratch | gap | tile |
  */
 export interface Arena {
   readonly heap: Heap;
@@ -15,6 +15,13 @@ export interface Arena {
   readonly scratch: number;
   readonly tile: number;
 }
+
+/**
+ * Between large planes lies a gap: where they are whole powers of two apart, the same element of each falls into the
+ * same bank of the memory, and a step of 16 M parameters takes 1.2 to 1.4 times as long (64 B to 9 KiB gained less).
+ */
+const GAP = 21 * 4096;
+const GAP_FROM = 2 ** 24;
 
 /** @throws RangeError with the bytes of every plane, if no memory can hold them; nothing is allocated then */
 export function arenaOf(program: Program, layout: Layout, tileBytes: number): Arena {
@@ -26,7 +33,8 @@ export function arenaOf(program: Program, layout: Layout, tileBytes: number): Ar
     { name: "scratch", bytes: scratchBytes(program, layout) },
     { name: "tile", bytes: tileBytes },
   ].filter((plane) => plane.bytes > 0);
-  const total = planes.reduce((sum, plane) => sum + plane.bytes, 0);
+  const gap = bytes >= GAP_FROM ? GAP : 0;
+  const total = planes.reduce((sum, plane) => sum + plane.bytes + gap, 0);
   const table = () => planes.map((plane) => `${plane.name} ${megabytes(plane.bytes)}`).join(", ");
   if (!(total <= MAX_BYTES)) {
     throw new RangeError(
@@ -42,8 +50,9 @@ export function arenaOf(program: Program, layout: Layout, tileBytes: number): Ar
   }
   let at = room.base;
   const take = (size: number) => {
-    at += size;
-    return at - size;
+    const begin = at;
+    if (size > 0) at += size + gap;
+    return begin;
   };
   return {
     heap: room.heap,

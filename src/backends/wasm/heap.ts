@@ -1,4 +1,4 @@
-import { compileKernels, compileLoop } from "./modules.js";
+import { compileKernels, compileLoop, SHARED_PAGES } from "./modules.js";
 
 /** What kernels.wasm exports; pointers in bytes, lengths in elements. See assembly/kernels. */
 interface Kernels {
@@ -29,14 +29,13 @@ const PAGE = 65536;
 const MAX_PAGES = 65535;
 /** Planes begin behind what a compiler may place at the begin of a memory. */
 const BEGIN = 1024;
-const SHARED_PAGES = 16;
 /** Arenas below this lie one after another in shared memories: a memory of its own costs 0.4 ms in some engines, and
  * Chromium refuses the 125th of a page. */
 const SHARED_BELOW = PAGE;
 
 export const MAX_BYTES = MAX_PAGES * PAGE - BEGIN;
 
-/** One memory with its kernels and its instances of linked loops. Grown once, before the first view. */
+/** One memory with its kernels and its instances of linked loops. It never grows: see kernelBytes. */
 export class Heap {
   readonly kernels: Kernels;
   readonly buffer: ArrayBuffer;
@@ -45,8 +44,7 @@ export class Heap {
   #top = BEGIN;
 
   private constructor(pages: number) {
-    this.kernels = new WebAssembly.Instance(compileKernels()).exports as unknown as Kernels;
-    this.kernels.memory.grow(pages - 1);
+    this.kernels = new WebAssembly.Instance(compileKernels(pages)).exports as unknown as Kernels;
     this.buffer = this.kernels.memory.buffer;
   }
 
