@@ -45,7 +45,7 @@ export async function bundle(input, file) {
       terser({
         module: true,
         ecma: 2020,
-        compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true },
+        compress: { passes: 3, pure_getters: true, unsafe_arrows: true, unsafe_methods: true },
         format: { comments: /^!/ },
       }),
     ],

@@ -1,5 +1,5 @@
 import { TreeMismatchError } from "./errors.js";
-import { checkLength } from "./tree/layout.js";
+import { checkLength, setChild } from "./tree/layout.js";
 import { type FoundLeaf, readLeaf, valuesOf } from "./tree/leaf.js";
 import { displayPath, type Keys } from "./tree/path.js";
 import type { Plain } from "./tree/types.js";
@@ -57,9 +57,7 @@ function merge(below: unknown, above: unknown, root: string, keys: Keys, combine
   const result: object = Array.isArray(below ?? above) ? [] : {};
   for (const key of new Set([...Object.keys(first!), ...Object.keys(second!)])) {
     const [a, b] = [first!, second!].map((node) => (Object.hasOwn(node, key) ? node[key] : undefined));
-    const value = merge(a, b, root, [...keys, Array.isArray(result) ? Number(key) : key], combine);
-    // Not result[key] = …: the key "__proto__" would set the prototype.
-    Object.defineProperty(result, key, { value, enumerable: true, writable: true, configurable: true });
+    setChild(result, key, merge(a, b, root, [...keys, Array.isArray(result) ? Number(key) : key], combine));
   }
   return result;
 }

@@ -3,7 +3,7 @@ import type { InitOptions } from "./backends/choose.js";
 import { TreeMismatchError } from "./errors.js";
 import { type Optimizer, type RuleState, writeLeaves } from "./optimizer.js";
 import { isPlainObject, show } from "./show.js";
-import { buildTree, type Layout, matchTree, readTree, sameLayout } from "./tree/layout.js";
+import { buildTree, type Layout, matchTree, readTree } from "./tree/layout.js";
 import type { Gradients, Plain } from "./tree/types.js";
 import type { Update } from "./update.js";
 
@@ -48,7 +48,7 @@ export interface FunctionalUpdate {
 export function functional(update: Update, options: InitOptions = {}): FunctionalUpdate {
   const optimizers: Optimizer[] = [];
 
-  const find = (layout: Layout) => optimizers.find(({ internals }) => sameLayout(internals.layout, layout));
+  const find = (layout: Layout) => optimizers.find(({ internals }) => internals.layout.form === layout.form);
   const remember = (optimizer: Optimizer) => {
     optimizers.push(optimizer);
     return optimizer;

@@ -4,7 +4,7 @@ import { option, readOptions } from "./options.js";
 import { compile, type Program } from "./program/program.js";
 import { StepValues } from "./program/values.js";
 import { show } from "./show.js";
-import { type Layout, readTree, sameLayout } from "./tree/layout.js";
+import { type Layout, readTree } from "./tree/layout.js";
 import type { FoundLeaf } from "./tree/leaf.js";
 import type { BoundRule, Rule } from "./updates/rule.js";
 
@@ -68,8 +68,8 @@ export class Update {
 
   #read(params: unknown): { layout: Layout; found: readonly FoundLeaf[] } {
     const { layout, found } = readTree(params, "params");
-    if (!this.#layout || !sameLayout(this.#layout, layout)) this.#layout = layout;
-    return { layout: this.#layout, found };
+    if (this.#layout?.form !== layout.form) this.#layout = layout;
+    return { layout: this.#layout!, found };
   }
 
   #optimizer<T>(

@@ -1,4 +1,4 @@
-// Sums over one leaf, the same on every engine: sixteen f32 lanes over a block of 4096 elements, the lanes added in a
+// Sums of squares over one leaf, the same on every engine: sixteen f32 lanes over a block of 4096 elements, the lanes added in a
 // fixed order, the blocks in f64; what is left behind the last sixteen, one by one in f64.
 //
 //   element of a block   0 … 3   4 … 7   8 … 11   12 … 15   16 … 19   …
@@ -14,29 +14,26 @@ enum Term {
   DecayedSquare,
 }
 
+/** What four elements, and one, add: x², or with `decayed` (a·x + b·p)². */
 // @ts-ignore: decorator
 @inline
-function lanes(x: usize, p: usize, a: v128, b: v128, kind: Term): v128 {
-  const value = v128.load(x);
-  if (kind == Term.Value) return f32x4.mul(a, value);
-  if (kind == Term.Square) return f32x4.mul(value, value);
-  const mixed = f32x4.add(f32x4.mul(a, value), f32x4.mul(b, v128.load(p)));
-  return f32x4.mul(mixed, mixed);
+function lanes(x: usize, p: usize, a: v128, b: v128, decayed: bool): v128 {
+  let value = v128.load(x);
+  if (decayed) value = f32x4.add(f32x4.mul(a, value), f32x4.mul(b, v128.load(p)));
+  return f32x4.mul(value, value);
 }
 
 // @ts-ignore: decorator
 @inline
-function single(x: usize, p: usize, a: f32, b: f32, kind: Term): f32 {
-  const value = load<f32>(x);
-  if (kind == Term.Value) return a * value;
-  if (kind == Term.Square) return value * value;
-  const mixed = a * value + b * load<f32>(p);
-  return mixed * mixed;
+function single(x: usize, p: usize, a: f32, b: f32, decayed: bool): f32 {
+  let value = load<f32>(x);
+  if (decayed) value = a * value + b * load<f32>(p);
+  return value * value;
 }
 
 // @ts-ignore: decorator
 @inline
-function sum(x: usize, p: usize, length: usize, a: f32, b: f32, kind: Term): f64 {
+function sum(x: usize, p: usize, length: usize, a: f32, b: f32, decayed: bool): f64 {
   const _a = f32x4.splat(a);
   const _b = f32x4.splat(b);
   let total: f64 = 0;
@@ -48,31 +45,26 @@ function sum(x: usize, p: usize, length: usize, a: f32, b: f32, kind: Term): f64
     let a2 = a0;
     let a3 = a0;
     for (; count > 0; count -= 16, x += 64, p += 64) {
-      a0 = f32x4.add(a0, lanes(x, p, _a, _b, kind));
-      a1 = f32x4.add(a1, lanes(x + 16, p + 16, _a, _b, kind));
-      a2 = f32x4.add(a2, lanes(x + 32, p + 32, _a, _b, kind));
-      a3 = f32x4.add(a3, lanes(x + 48, p + 48, _a, _b, kind));
+      a0 = f32x4.add(a0, lanes(x, p, _a, _b, decayed));
+      a1 = f32x4.add(a1, lanes(x + 16, p + 16, _a, _b, decayed));
+      a2 = f32x4.add(a2, lanes(x + 32, p + 32, _a, _b, decayed));
+      a3 = f32x4.add(a3, lanes(x + 48, p + 48, _a, _b, decayed));
     }
     const s = f32x4.add(f32x4.add(a0, a1), f32x4.add(a2, a3));
     total +=
       (<f64>f32x4.extract_lane(s, 0) + <f64>f32x4.extract_lane(s, 1)) +
       (<f64>f32x4.extract_lane(s, 2) + <f64>f32x4.extract_lane(s, 3));
   }
-  for (; length > 0; length--, x += 4, p += 4) total += <f64>single(x, p, a, b, kind);
+  for (; length > 0; length--, x += 4, p += 4) total += <f64>single(x, p, a, b, decayed);
   return total;
-}
-
-/** Σ a·x. `x`: bytes; `length`: elements, any alignment. */
-export function sumValues(x: usize, length: usize, a: f32): f64 {
-  return sum(x, 0, length, a, 0, Term.Value);
 }
 
 /** Σ x². `x`: bytes; `length`: elements. */
 export function sumSquares(x: usize, length: usize): f64 {
-  return sum(x, 0, length, 1, 0, Term.Square);
+  return sum(x, 0, length, 1, 0, false);
 }
 
 /** Σ (a·x + b·p)². `x`, `p`: bytes; `length`: elements. */
 export function sumSquaresDecayed(x: usize, p: usize, length: usize, a: f32, b: f32): f64 {
-  return sum(x, p, length, a, b, Term.DecayedSquare);
+  return sum(x, p, length, a, b, true);
 }

@@ -33,6 +33,8 @@ export interface Layout {
   readonly skeleton: Skeleton;
   /** Elements of a plane, padding included. */
   readonly size: number;
+  /** The same for trees of the same form, kinds of leaves and shapes: those share a layout. */
+  readonly form: string;
 }
 
 /** Elements of a 64-byte line: what a linked loop does in one iteration. */
@@ -72,7 +74,9 @@ export function readTree(tree: unknown, root: string): { layout: Layout; found: 
   });
   const settle = (node: Draft): Skeleton =>
     "entry" in node ? index[node.entry]! : { ...node, children: node.children.map(settle) };
-  return { layout: { leaves, skeleton: settle(draft), size }, found: order.map(({ leaf }) => leaf) };
+  const skeleton = settle(draft);
+  const form = JSON.stringify([skeleton, leaves.map(({ kind, shape }) => [kind, shape])]);
+  return { layout: { leaves, skeleton, size, form }, found: order.map(({ leaf }) => leaf) };
 }
 
 /** A skeleton whose leaves are numbered in the order they were met, before they are sorted. */
@@ -152,29 +156,14 @@ export function buildTree(skeleton: Skeleton, leafAt: (index: number) => unknown
   if (typeof skeleton === "number") return leafAt(skeleton);
   const children = skeleton.children.map((child) => buildTree(child, leafAt));
   if (skeleton.array) return children;
-  const node: Record<string, unknown> = {};
+  const node = {};
   skeleton.keys.forEach((key, i) => {
-    // Not node[key] = …: the key "__proto__" would set the prototype.
-    Object.defineProperty(node, key, { value: children[i], enumerable: true, writable: true, configurable: true });
+    setChild(node, key, children[i]);
   });
   return node;
 }
 
-/** Whether two layouts are the same: their trees can exchange values leaf by leaf. */
-export function sameLayout(a: Layout, b: Layout): boolean {
-  return (
-    a.size === b.size &&
-    a.leaves.length === b.leaves.length &&
-    sameSkeleton(a.skeleton, b.skeleton) &&
-    a.leaves.every((leaf, i) => leaf.kind === b.leaves[i]!.kind && leaf.shape.join() === b.leaves[i]!.shape.join())
-  );
-}
-
-function sameSkeleton(a: Skeleton, b: Skeleton): boolean {
-  if (typeof a === "number" || typeof b === "number") return a === b;
-  return (
-    a.array === b.array &&
-    a.keys.length === b.keys.length &&
-    a.keys.every((key, i) => key === b.keys[i] && sameSkeleton(a.children[i]!, b.children[i]!))
-  );
+/** Not node[key] = value: the key "__proto__" would set the prototype. */
+export function setChild(node: object, key: string | number, value: unknown): void {
+  Object.defineProperty(node, key, { value, enumerable: true, writable: true, configurable: true });
 }

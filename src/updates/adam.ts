@@ -18,15 +18,20 @@ export interface ScaleByAdamOptions {
 const moments = { b1: scalar(0.9, unit), b2: scalar(0.999, unit) };
 const zeros = { initial: () => 0, decays: true };
 
+/** What the moments are short of, for their start at zero: c₁ = 1 − b1ᵗ, c₂ = 1 − b2ᵗ. */
+const corrections = ({ b1, b2 }: { b1: number; b2: number }, step: number) => ({
+  c1: 1 - powInt(b1, step + 1),
+  c2: 1 - powInt(b2, step + 1),
+});
+
 /**
  * m̂ / (√(v̂ + root) + ε) with m̂ = m/c₁, v̂ = v/c₂ is factor · m / (√(v + root·c₂) + ε·√c₂), factor = √c₂/c₁
  * (the end of section 2 of Adam's paper): the corrections leave the loop.
  */
-function corrected({ b1, b2 }: { b1: number; b2: number }, step: number) {
-  const c1 = 1 - powInt(b1, step + 1);
-  const c2 = 1 - powInt(b2, step + 1);
+function folded(o: { b1: number; b2: number }, step: number) {
+  const { c1, c2 } = corrections(o, step);
   const root2 = Math.sqrt(c2);
-  return { c1, c2, root2, rest1: 1 - b1, rest2: 1 - b2, factor: root2 / c1 };
+  return { c1, c2, root2, rest1: 1 - o.b1, rest2: 1 - o.b2, factor: root2 / c1 };
 }
 
 const adamSpec = {
@@ -36,7 +41,7 @@ const adamSpec = {
 } satisfies OptionSpec<ScaleByAdamOptions>;
 
 function adamScalars(o: AtStep<typeof adamSpec>, step: number) {
-  const { c2, root2, rest1, rest2, factor } = corrected(o, step);
+  const { c2, root2, rest1, rest2, factor } = folded(o, step);
   return { rest1, b2: o.b2, rest2, root: o.epsRoot * c2, eps: o.eps * root2, factor };
 }
 
@@ -49,8 +54,7 @@ export const adamRule = {
   hasFactor: true,
   scalars: adamScalars,
   reference: (o, step) => {
-    const c1 = 1 - powInt(o.b1, step + 1);
-    const c2 = 1 - powInt(o.b2, step + 1);
+    const { c1, c2 } = corrections(o, step);
     return (x, _p, s) => {
       s.mu = o.b1 * s.mu! + (1 - o.b1) * x;
       s.nu = o.b2 * s.nu! + (1 - o.b2) * x * x;
@@ -101,12 +105,11 @@ export const beliefRule = {
   bodies: [{ body: "belief", constants: ["rest1", "b2", "surprise", "root", "eps"] }],
   hasFactor: true,
   scalars: (o, step) => {
-    const { root2, rest1, rest2, factor } = corrected(o, step);
+    const { root2, rest1, rest2, factor } = folded(o, step);
     return { rest1, b2: o.b2, surprise: rest2 * o.b1 * o.b1, root: o.epsRoot, eps: o.eps * root2, factor };
   },
   reference: (o, step) => {
-    const c1 = 1 - powInt(o.b1, step + 1);
-    const c2 = 1 - powInt(o.b2, step + 1);
+    const { c1, c2 } = corrections(o, step);
     return (x, _p, s) => {
       s.mu = o.b1 * s.mu! + (1 - o.b1) * x;
       s.nu = o.b2 * s.nu! + (1 - o.b2) * (x - s.mu) ** 2 + o.epsRoot;
@@ -178,13 +181,13 @@ export const radamRule = {
   hasFactor: true,
   scalars: (o, step) => {
     const scalars = adamScalars(o, step);
-    if (!isTractable(o, step)) return { ...scalars, factor: 1 / corrected(o, step).c1 };
+    if (!isTractable(o, step)) return { ...scalars, factor: 1 / corrections(o, step).c1 };
     return { ...scalars, factor: scalars.factor * rectification(o.b2, step) };
   },
   reference: (o, step) => {
     const adam = adamRule.reference(o, step);
     if (isTractable(o, step)) return (x, p, s) => rectification(o.b2, step) * adam(x, p, s);
-    const c1 = 1 - powInt(o.b1, step + 1);
+    const { c1 } = corrections(o, step);
     return (x, p, s) => {
       adam(x, p, s);
       return s.mu! / c1;
@@ -242,8 +245,7 @@ export const yogiRule = {
   hasFactor: true,
   scalars: adamScalars,
   reference: (o, step) => {
-    const c1 = 1 - powInt(o.b1, step + 1);
-    const c2 = 1 - powInt(o.b2, step + 1);
+    const { c1, c2 } = corrections(o, step);
     return (x, _p, s) => {
       s.mu = o.b1 * s.mu! + (1 - o.b1) * x;
       s.nu = s.nu! - (1 - o.b2) * Math.sign(s.nu! - x * x) * x * x;

@@ -17,7 +17,6 @@ export const addDecayedWeightsRule = {
   slots: {},
   linear: "decay",
   scalar: (o) => o.decay,
-  reference: (o) => (x, p) => x + o.decay * p,
   tolerance: 1e-6,
 } as const satisfies LinearRule<typeof spec>;
 

@@ -31,7 +31,6 @@ export interface LinearRule<Spec extends OptionSpec> extends Entry<Spec> {
   readonly kind: "linear";
   readonly linear: "factor" | "decay";
   readonly scalar: (options: AtStep<Spec>, step: number) => number;
-  readonly reference: (options: AtStep<Spec>, step: number) => ReferenceElement;
 }
 
 /** One of the bodies that a rule may run in a step. */

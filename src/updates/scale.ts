@@ -20,7 +20,6 @@ export const scaleRule = {
   slots: {},
   linear: "factor",
   scalar: (o) => o.step,
-  reference: (o) => (x) => o.step * x,
   tolerance: 1e-6,
 } as const satisfies LinearRule<typeof scaleSpec>;
 
@@ -64,7 +63,6 @@ export const scaleByLearningRateRule = {
   slots: {},
   linear: "factor",
   scalar: (o) => -o.learningRate,
-  reference: (o) => (x) => -o.learningRate * x,
   tolerance: 1e-6,
 } as const satisfies LinearRule<typeof learningRateSpec>;
 
@@ -101,7 +99,6 @@ export const scaleByScheduleRule = {
   slots: {},
   linear: "factor",
   scalar: (o) => o.schedule,
-  reference: (o) => (x) => o.schedule * x,
   tolerance: 1e-6,
 } as const satisfies LinearRule<typeof scheduleSpec>;
 
@@ -142,7 +139,6 @@ export const scaleByStateRule = {
   slots: {},
   linear: "factor",
   scalar: (o) => o.scale,
-  reference: (o) => (x) => o.scale * x,
   tolerance: 1e-6,
 } as const satisfies LinearRule<typeof stateSpec>;
 

@@ -51,7 +51,11 @@ export class ReferenceEngine implements Engine {
     const { step } = this.#step;
     const options = this.#step.options[index];
     switch (rule.kind) {
-      case "linear":
+      case "linear": {
+        const scalar = rule.scalar(options, step);
+        this.#elements(index, rule.linear === "factor" ? (x) => scalar * x : (x, p) => x + scalar * p);
+        break;
+      }
       case "elementwise":
         this.#elements(index, rule.reference(options, step));
         break;

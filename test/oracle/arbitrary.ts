@@ -1,0 +1,175 @@
+// Random chains, trees and numbers, as plain data: what fast-check prints can be pasted into a test, and a second copy
+// of the library can build it too.
+
+import fc from "fast-check";
+import type * as Lanestep from "../../src/index.js";
+import type { Layout } from "../../src/tree/layout.js";
+
+export type Library = typeof Lanestep;
+
+/** A rule by its function's name. `half` is a user's function. */
+export interface RuleSpec {
+  readonly rule: string;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** A leaf: its shape; `bare` ones are given as a typed array or a number. */
+export interface LeafSpec {
+  readonly shape: readonly number[];
+  readonly bare: boolean;
+}
+
+export type TreeSpec = LeafSpec | { readonly [key: string]: TreeSpec } | readonly TreeSpec[];
+
+/** Numbers of a whole tree. */
+export interface Fill {
+  readonly kind: "normal" | "wide" | "zero" | "special" | "huge" | "tiny";
+  readonly seed: number;
+}
+
+/** FC_SEED and FC_RUNS try other chains, and more of them. */
+export const runs = (numRuns: number): fc.Parameters<unknown> => ({
+  seed: Number(process.env.FC_SEED ?? 20_240_901),
+  numRuns: Number(process.env.FC_RUNS ?? numRuns),
+});
+
+const among = <const T>(...values: readonly T[]): fc.Arbitrary<T> => fc.constantFrom(...values);
+const between = (min: number, max: number) => fc.double({ min, max, noNaN: true });
+
+const decay = fc.oneof(among(0, 0.5, 0.9, 0.99, 0.999), between(0, 0.9999));
+const finite = fc.oneof(among(1, -1, 0, -0.1, -1e-3, 1e-4), between(-2, 2));
+const initial = among(0, 1e-6, 0.1);
+const eps = among(0, 1e-16, 1e-8, 1e-3, 1);
+const moments = { b1: decay, b2: decay, eps, epsRoot: eps };
+const seed = fc.oneof(fc.nat(), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }));
+
+/** Options in their ranges. Decays stay below 0.9999: beyond, 1 − decay has lost its digits in f32. */
+export const ruleOptions = {
+  addDecayedWeights: fc.record({ decay: finite }),
+  addNoise: fc.record({ eta: among(0, 0.01, 1), gamma: among(0, 0.55), seed }),
+  centralize: fc.constant({}),
+  clip: fc.record({ delta: among(0, 0.1, 1, 2, 1e10) }),
+  clipByGlobalNorm: fc.record({ maxNorm: among(0, 0.5, 1, 1e3) }),
+  half: fc.constant({}),
+  scale: fc.record({ step: finite }),
+  scaleByAdam: fc.record(moments),
+  scaleByBelief: fc.record(moments),
+  scaleByLearningRate: fc.record({ learningRate: among(0, 1e-3, 0.1, 1) }),
+  scaleByRadam: fc.record({ ...moments, threshold: between(4, 6) }),
+  scaleByRms: fc.record({ decay, eps, initialScale: initial }),
+  scaleByRss: fc.record({ initialAccumulatorValue: initial, eps }),
+  scaleBySchedule: fc.record({ rate: finite }),
+  scaleByState: fc.record({ value: finite }),
+  scaleByStddev: fc.record({ decay, eps, initialScale: initial }),
+  scaleByTrustRatio: fc.record({ minNorm: among(0, 0.5), trustCoefficient: among(1, 1e-3), eps: among(0, 1e-6) }),
+  scaleByYogi: fc.record({ ...moments, initialAccumulatorValue: initial }),
+  trace: fc.record({ decay: fc.oneof(decay, fc.constant(1)), nesterov: fc.boolean() }),
+} satisfies Record<string, fc.Arbitrary<Readonly<Record<string, unknown>>>>;
+
+export type RuleName = keyof typeof ruleOptions;
+export const ruleNames = Object.keys(ruleOptions) as RuleName[];
+
+export const anyRule = (names: readonly RuleName[] = ruleNames): fc.Arbitrary<RuleSpec> =>
+  fc.constantFrom(...names).chain((rule) => ruleOptions[rule].map((options) => ({ rule, options })));
+
+export const anyChain = (maxLength = 6): fc.Arbitrary<RuleSpec[]> => fc.array(anyRule(), { minLength: 1, maxLength });
+
+export function build(library: Library, specs: readonly RuleSpec[]): Lanestep.Update {
+  return library.chain(...specs.map((spec) => buildRule(library, spec)));
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: options are data here; the rules check them.
+function buildRule(library: Library, { rule, options }: { rule: string; options: any }): Lanestep.Update {
+  switch (rule) {
+    case "centralize":
+      return library.centralize();
+    case "half":
+      return library.stateless<unknown>((updates) => {
+        halve(updates);
+        return updates;
+      });
+    case "scaleBySchedule":
+      return library.scaleBySchedule((step) => options.rate / (1 + step));
+    case "scaleByState":
+      return library.scaleByState(library.control(options.value));
+    default:
+      // biome-ignore lint/suspicious/noExplicitAny: as above.
+      return (library as any)[rule](options);
+  }
+}
+
+function halve(tree: unknown): void {
+  if (tree instanceof Float32Array) for (let i = 0; i < tree.length; i++) tree[i]! *= 0.5;
+  else for (const child of Object.values(tree as object)) halve(child);
+}
+
+const few = among(1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 33, 64, 100);
+const length = fc.oneof({ arbitrary: few, weight: 12 }, { arbitrary: among(0, 4095, 4096, 4097, 4112, 8197), weight: 2 });
+const columns = among(1, 3, 4, 15, 16, 17, 65);
+const leaf: fc.Arbitrary<LeafSpec> = fc.oneof(
+  { arbitrary: fc.record({ shape: fc.tuple(length), bare: fc.boolean() }), weight: 4 },
+  { arbitrary: fc.record({ shape: fc.constant([]), bare: fc.boolean() }), weight: 1 },
+  { arbitrary: fc.record({ shape: fc.tuple(among(1, 2, 5), columns), bare: fc.constant(false) }), weight: 3 },
+  { arbitrary: fc.record({ shape: fc.tuple(among(1, 3), among(1, 2), columns), bare: fc.constant(false) }), weight: 1 },
+);
+const key = among("a", "b", "bias", "Kernel", "0", "x/y", "ü");
+
+export const anyTree: fc.Arbitrary<TreeSpec> = fc.letrec<{ node: TreeSpec }>((tie) => ({
+  node: fc.oneof(
+    { depthSize: "small", withCrossShrink: true, maxDepth: 2 },
+    { arbitrary: leaf, weight: 3 },
+    { arbitrary: fc.dictionary(key, tie("node"), { maxKeys: 3 }) as fc.Arbitrary<TreeSpec>, weight: 2 },
+    { arbitrary: fc.array(tie("node"), { maxLength: 3 }) as fc.Arbitrary<TreeSpec>, weight: 1 },
+  ),
+})).node;
+
+const isLeaf = (tree: TreeSpec): tree is LeafSpec => "shape" in tree && "bare" in tree;
+
+/** Parameters for `init`: zeros in every form a leaf may have. */
+export function zerosOf(tree: TreeSpec): unknown {
+  if (Array.isArray(tree)) return tree.map((child) => zerosOf(isLeaf(child) ? inArray(child) : child));
+  if (!isLeaf(tree)) return Object.fromEntries(Object.entries(tree).map(([name, child]) => [name, zerosOf(child)]));
+  if (!tree.bare) return { shape: tree.shape };
+  return tree.shape.length === 0 ? 0 : new Float32Array(tree.shape[0]!);
+}
+
+/** A list of numbers is refused as a node: a number in an array is given with its shape. */
+const inArray = ({ shape, bare }: LeafSpec): LeafSpec => ({ shape, bare: bare && shape.length > 0 });
+
+export const anyFill: fc.Arbitrary<Fill> = fc.record({
+  kind: fc.oneof(
+    { arbitrary: fc.constant("normal" as const), weight: 6 },
+    { arbitrary: fc.constant("wide" as const), weight: 2 },
+    { arbitrary: among("zero", "special", "huge", "tiny"), weight: 2 },
+  ),
+  seed: fc.nat(),
+});
+
+/** Uniform numbers in [0, 1): T. Ettinger's mulberry32. */
+export function uniform(seed: number): () => number {
+  let a = seed >>> 0;
+  return () => {
+    a = (a + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(a ^ (a >>> 15), a | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const SPECIAL = [0, -0, Infinity, -Infinity, NaN, 1e-38, -1e-38, 1e38, -1e38, 1e-45, -3.4028234e38, 1, 2 ** -100];
+
+/** Fills the leaves of a plane; what lies between them is left alone. */
+export function fill(plane: Float32Array, { leaves }: Layout, { kind, seed }: Fill): void {
+  const random = uniform(seed);
+  const sign = () => (random() < 0.5 ? -1 : 1);
+  const normal = () => random() + random() + random() - 1.5;
+  const draw = {
+    normal,
+    wide: () => sign() * 10 ** (76 * random() - 38),
+    zero: () => 0,
+    special: () => (random() < 0.7 ? normal() : SPECIAL[Math.floor(random() * SPECIAL.length)]!),
+    huge: () => 1e38 * normal(),
+    tiny: () => 1e-38 * normal(),
+  }[kind];
+  for (const { offset, length } of leaves) for (let i = offset; i < offset + length; i++) plane[i] = draw();
+}

@@ -1,0 +1,108 @@
+// The bodies of assembly/bodies, one element at a time: every operation rounded to f32 by Math.fround, in their order.
+
+import type { BodyName } from "../../src/generated/bodies.js";
+
+const f = Math.fround;
+
+/** x, the slots and where in them, the constants (f32): the new x. Slots are written in place. */
+export type Body = (x: number, slots: readonly Float32Array[], at: number, constants: readonly number[]) => number;
+
+/** m + rest·(x − m) */
+const toward = (m: number, x: number, rest: number): number => f(m + f(rest * f(x - m)));
+
+/** decay·v + rest·x² */
+const squared = (v: number, x: number, decay: number, rest: number): number =>
+  f(f(decay * v) + f(rest * f(x * x)));
+
+/** m / (√(v + root) + eps) */
+const overRoot = (m: number, v: number, root: number, eps: number): number => f(m / f(f(Math.sqrt(f(v + root))) + eps));
+
+/** The slots and constants of a body are as many as its parameters: test/linker.test.ts. */
+type Numbers = readonly [number, number, number, number, number];
+
+export const bodies: Readonly<Record<BodyName, Body>> = {
+  adam(x, [mu, nu], at, constants) {
+    const [rest1, b2, rest2, root, eps] = constants as Numbers;
+    const m = toward(mu![at]!, x, rest1);
+    const v = squared(nu![at]!, x, b2, rest2);
+    mu![at] = m;
+    nu![at] = v;
+    return overRoot(m, v, root, eps);
+  },
+
+  belief(x, [mu, nu], at, constants) {
+    const [rest1, b2, surprise, root, eps] = constants as Numbers;
+    const m0 = mu![at]!;
+    const d = f(x - m0);
+    const m = f(m0 + f(rest1 * d));
+    const v = f(squared(nu![at]!, d, b2, surprise) + root);
+    mu![at] = m;
+    nu![at] = v;
+    return f(m / f(f(Math.sqrt(v)) + eps));
+  },
+
+  clip(x, _slots, _at, constants) {
+    const [delta] = constants as Numbers;
+    const low = delta < x ? delta : x;
+    return low < -delta ? -delta : low;
+  },
+
+  momentum(x, [mu, nu], at, constants) {
+    const [rest1, b2, rest2] = constants as Numbers;
+    const m = toward(mu![at]!, x, rest1);
+    mu![at] = m;
+    nu![at] = squared(nu![at]!, x, b2, rest2);
+    return m;
+  },
+
+  nesterov(x, [trace], at, constants) {
+    const [decay] = constants as Numbers;
+    const t = f(x + f(decay * trace![at]!));
+    trace![at] = t;
+    return f(x + f(decay * t));
+  },
+
+  rms(x, [nu], at, constants) {
+    const [decay, rest, eps] = constants as Numbers;
+    const v = squared(nu![at]!, x, decay, rest);
+    nu![at] = v;
+    return f(x / f(Math.sqrt(f(v + eps))));
+  },
+
+  rss(x, [sumOfSquares], at, constants) {
+    const [eps] = constants as Numbers;
+    const s = f(sumOfSquares![at]! + f(x * x));
+    sumOfSquares![at] = s;
+    return f(x / (s > 0 ? f(Math.sqrt(f(s + eps))) : Number.POSITIVE_INFINITY));
+  },
+
+  stddev(x, [mu, nu], at, constants) {
+    const [decay, rest, eps] = constants as Numbers;
+    const m = toward(mu![at]!, x, rest);
+    const v = squared(nu![at]!, x, decay, rest);
+    mu![at] = m;
+    nu![at] = v;
+    return f(x / f(Math.sqrt(f(Math.max(f(v - f(m * m)), 0) + eps))));
+  },
+
+  trace(x, [trace], at, constants) {
+    const [decay] = constants as Numbers;
+    const t = f(x + f(decay * trace![at]!));
+    trace![at] = t;
+    return t;
+  },
+
+  yogi(x, [mu, nu], at, constants) {
+    const [rest1, rest2, root, eps] = constants as Numbers;
+    const m = toward(mu![at]!, x, rest1);
+    const v0 = nu![at]!;
+    const square = f(x * x);
+    const d = f(v0 - square);
+    const t = f(rest2 * square);
+    // Where d is neither, it is zero or NaN.
+    const v = d > 0 ? f(v0 - t) : d < 0 ? f(v0 + t) : f(v0 + d);
+    mu![at] = m;
+    nu![at] = v;
+    return overRoot(m, v, root, eps);
+  },
+};

@@ -1,0 +1,21 @@
+// Normal numbers of one leaf, as the wasm backend makes them: from its own kernel, with nothing to add them to. What
+// they must be is tested in test/noise.test.ts; here they only have to be the same numbers.
+
+import { compileKernels, SHARED_PAGES } from "../../src/backends/wasm/modules.js";
+import type { LayoutLeaf } from "../../src/tree/layout.js";
+
+interface NoiseKernel {
+  readonly memory: WebAssembly.Memory;
+  addNoise(out: number, x: number, length: number, a: number, sigma: number, ...counter: readonly number[]): void;
+}
+
+let kernel: NoiseKernel | undefined;
+
+/** `counter`: the words of the key, then the step and the rule's index. */
+export function normals(leaf: LayoutLeaf, key: readonly [number, number], step: number, rule: number): Float32Array {
+  kernel ??= new WebAssembly.Instance(compileKernels(SHARED_PAGES)).exports as unknown as NoiseKernel;
+  const zeros = 0;
+  const out = kernel.memory.buffer.byteLength / 2;
+  kernel.addNoise(out, zeros, leaf.length, 1, 1, ...key, leaf.hash, step, rule);
+  return new Float32Array(kernel.memory.buffer.slice(out, out + leaf.length * 4));
+}
