@@ -18,9 +18,9 @@ import {
   resolve,
   resolveAll,
   scalar,
-  show,
   unit,
 } from "../src/options.js";
+import { show } from "../src/show.js";
 
 interface Options {
   readonly learningRate?: Scalar | undefined;

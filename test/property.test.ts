@@ -20,7 +20,10 @@ const isWarmed = (chain: readonly RuleSpec[]) => {
 };
 
 /** From the first step on, or over a step after which the smallest numbers are flushed. */
-const count = fc.oneof({ arbitrary: fc.constant(0), weight: 3 }, { arbitrary: fc.nat(4).map((n) => 59 + n), weight: 1 });
+const count = fc.oneof(
+  { arbitrary: fc.constant(0), weight: 3 },
+  { arbitrary: fc.nat(4).map((n) => 59 + n), weight: 1 },
+);
 
 const cases = (chain: fc.Arbitrary<RuleSpec[]>): fc.Arbitrary<Case> =>
   fc.record({
@@ -35,7 +38,16 @@ const cases = (chain: fc.Arbitrary<RuleSpec[]>): fc.Arbitrary<Case> =>
 const usualChain = fc
   .tuple(
     fc.option(anyRule(["clipByGlobalNorm"])),
-    anyRule(["scaleByAdam", "scaleByBelief", "scaleByRadam", "scaleByRms", "scaleByRss", "scaleByStddev", "scaleByYogi", "trace"]),
+    anyRule([
+      "scaleByAdam",
+      "scaleByBelief",
+      "scaleByRadam",
+      "scaleByRms",
+      "scaleByRss",
+      "scaleByStddev",
+      "scaleByYogi",
+      "trace",
+    ]),
     fc.option(anyRule(["addDecayedWeights"])),
     anyRule(["scaleByLearningRate"]),
   )

@@ -104,7 +104,10 @@ function halve(tree: unknown): void {
 }
 
 const few = among(1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 33, 64, 100);
-const length = fc.oneof({ arbitrary: few, weight: 12 }, { arbitrary: among(0, 4095, 4096, 4097, 4112, 8197), weight: 2 });
+const length = fc.oneof(
+  { arbitrary: few, weight: 12 },
+  { arbitrary: among(0, 4095, 4096, 4097, 4112, 8197), weight: 2 },
+);
 const columns = among(1, 3, 4, 15, 16, 17, 65);
 const leaf: fc.Arbitrary<LeafSpec> = fc.oneof(
   { arbitrary: fc.record({ shape: fc.tuple(length), bare: fc.boolean() }), weight: 4 },

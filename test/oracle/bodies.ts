@@ -11,8 +11,7 @@ export type Body = (x: number, slots: readonly Float32Array[], at: number, const
 const toward = (m: number, x: number, rest: number): number => f(m + f(rest * f(x - m)));
 
 /** decay·v + rest·x² */
-const squared = (v: number, x: number, decay: number, rest: number): number =>
-  f(f(decay * v) + f(rest * f(x * x)));
+const squared = (v: number, x: number, decay: number, rest: number): number => f(f(decay * v) + f(rest * f(x * x)));
 
 /** m / (√(v + root) + eps) */
 const overRoot = (m: number, v: number, root: number, eps: number): number => f(m / f(f(Math.sqrt(f(v + root))) + eps));

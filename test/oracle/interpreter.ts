@@ -138,9 +138,7 @@ export class Interpreter {
     const p = this.#of(this.params, leaf);
     const { a, b } = pass.form;
     const factor = evaluate(a, values, 1);
-    sums.updates += b
-      ? sumSquaresDecayed(x, p, factor, evaluate(b, values, 0))
-      : factor * factor * sumSquares(x);
+    sums.updates += b ? sumSquaresDecayed(x, p, factor, evaluate(b, values, 0)) : factor * factor * sumSquares(x);
     if (pass.entry.params) sums.params += sumSquares(p);
   }
 

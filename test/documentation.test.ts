@@ -1,0 +1,41 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import * as lanestep from "../src/index.js";
+import { examplesIn, runExample } from "./support/examples.js";
+
+const files = (readdirSync("src", { recursive: true }) as string[])
+  .filter((file) => file.endsWith(".ts") && !file.startsWith("generated"))
+  .map((file) => `src/${file}`);
+const source = files.map((file) => readFileSync(file, "utf8")).join("\n");
+
+/** The docstring in front of an exported function. */
+const docstring = (name: string): string =>
+  source.match(new RegExp(`/\\*\\*((?:(?!\\*/)[\\s\\S])*)\\*/\\nexport (?:async )?function ${name}\\b`))?.[1] ?? "";
+
+const functions = Object.entries(lanestep)
+  .filter(([, value]) => typeof value === "function" && !/^class/.test(Function.prototype.toString.call(value)))
+  .map(([name]) => name);
+
+describe("every example in the docstrings runs and shows what it says", () => {
+  const examples = files.flatMap(examplesIn);
+  it.each(examples)("$where", async (example) => {
+    expect(await runExample(example, (actual, expected) => expect(actual).toEqual(expected))).toBeGreaterThan(0);
+  });
+  it("finds them", () => expect(examples.length).toBeGreaterThan(35));
+});
+
+describe("the README's code runs", () => {
+  const examples = examplesIn("README.md");
+  it.each(examples)("$where", async (example) => {
+    await runExample(example, (actual, expected) => expect(actual).toEqual(expected));
+  });
+  it("finds it", () => expect(examples.length).toBeGreaterThan(3));
+});
+
+describe("every public function has a docstring", () => {
+  it.each(functions)("%s", (name) => {
+    const text = docstring(name);
+    expect(text).not.toBe("");
+    expect(text.includes("@example") || ["compose", "identity"].includes(name)).toBe(true);
+  });
+});
