@@ -50,14 +50,22 @@ class Reader {
 export function readBodies(wasm) {
   const r = new Reader(wasm);
   r.at = 8;
+  /** @type {{ params: number[], results: number[] }[]} */
   let types = [];
+  /** @type {typeof types} */
   let functions = [];
+  /** @type {{ name: string, kind: number, index: number }[]} */
   let exported = [];
+  /** @type {ReturnType<typeof readBody>[]} */
   let bodies = [];
   while (r.at < wasm.length) {
     const id = r.byte();
     const end = r.leb() + r.at;
-    if (id === 1) types = r.list(() => (r.byte(), { params: r.list(() => r.byte()), results: r.list(() => r.byte()) }));
+    if (id === 1)
+      types = r.list(() => {
+        r.byte(); // a function type
+        return { params: r.list(() => r.byte()), results: r.list(() => r.byte()) };
+      });
     else if (id === 2) throw new Error("assembly/bodies imports something");
     else if (id === 3) functions = r.list(() => types[r.leb()]);
     else if (id === 7) exported = r.list(() => ({ name: r.text(), kind: r.byte(), index: r.leb() }));

@@ -56,7 +56,7 @@ describe("one entry a rule: the sets agree", () => {
           initial,
         ]),
       );
-      const scalars = entry.scalars(options, 0);
+      const scalars: Readonly<Record<string, number>> = entry.scalars(options as never, 0);
       const wanted = entry.bodies.flatMap(({ constants }) => constants as readonly string[]);
       for (const name of entry.hasFactor ? [...wanted, "factor"] : wanted) {
         expect([entry.name, name, Number.isFinite(scalars[name])]).toEqual([entry.name, name, true]);

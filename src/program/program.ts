@@ -72,157 +72,129 @@ export interface Program {
   readonly scalars: readonly { readonly rule: number; readonly name: string; readonly index: number }[];
   /** Indices of factors that differ from leaf to leaf. */
   readonly leafFactors: readonly number[];
-  /** Rules whose body is chosen anew in each step: each doubles the loops to link. */
-  readonly selecting: readonly number[];
 }
 
 /** Compiles a chain. It depends on the chain's structure alone, never on the values of its options. */
 export function compile(rules: readonly BoundRule[]): Program {
-  return new Compiler(rules).run();
-}
+  const stages: Stage[] = [];
+  const slots: ProgramSlot[] = [];
+  const scalars: { rule: number; name: string; index: number }[] = [];
+  const leafFactors: number[] = [];
+  let valueCount = 0;
+  let scratch: Program["scratch"] = "none";
+  // The stage at work, and what stands in the register: a·x + b·p, x being what `source` holds behind `operations`.
+  let passes: Pass[] = [];
+  let byLeaf = false;
+  let source: Source = "grads";
+  let operations: Operation[] = [];
+  let form: Form = identityForm;
 
-class Compiler {
-  readonly #stages: Stage[] = [];
-  readonly #slots: ProgramSlot[] = [];
-  readonly #scalars: { rule: number; name: string; index: number }[] = [];
-  readonly #leafFactors = new Set<number>();
-  readonly #selecting: number[] = [];
-  #values = 0;
-  #passes: Pass[] = [];
-  #byLeaf = false;
-  #source: Source = "grads";
-  #operations: Operation[] = [];
-  #form: Form = identityForm;
-  #scratch: Program["scratch"] = "none";
+  const scalar = (rule: number, name: string): number => {
+    scalars.push({ rule, name, index: valueCount });
+    return valueCount++;
+  };
+  const scalarMap = (rule: number, names: Iterable<string>): ReadonlyMap<string, number> =>
+    new Map(Array.from(names, (name) => [name, scalar(rule, name)]));
 
-  constructor(readonly rules: readonly BoundRule[]) {}
-
-  run(): Program {
-    this.rules.forEach(({ rule, options }, i) => {
-      for (const [name, { initial, decays }] of Object.entries(rule.slots)) {
-        this.#slots.push({ rule: i, name, initial: initial(options), decays });
-      }
-      switch (rule.kind) {
-        case "linear": {
-          const scalar = value(this.#scalar(i, "scalar"));
-          this.#form = rule.linear === "factor" ? scaled(this.#form, scalar) : decayed(this.#form, scalar);
-          break;
-        }
-        case "elementwise":
-          this.#body(i, rule);
-          break;
-        case "norm":
-          this.#norm(i, rule);
-          break;
-        case "kernel":
-          this.#kernel(i, rule);
-          break;
-        case "custom":
-          this.#materialize();
-          if (this.#source === "grads" || this.#operations.length > 0) this.#loop("park");
-          this.#close();
-          this.#stages.push({ kind: "custom", rule: i, entry: rule });
-          break;
-        default:
-          rule satisfies never;
-      }
-    });
-    this.#materialize();
-    this.#loop("result");
-    this.#close();
-    return {
-      rules: this.rules,
-      stages: this.#stages,
-      slots: this.#slots,
-      scratch: this.#scratch,
-      valueCount: this.#values,
-      scalars: this.#scalars,
-      leafFactors: [...this.#leafFactors],
-      selecting: this.#selecting,
-    };
-  }
-
-  #body(rule: number, entry: ElementwiseRule<Any>): void {
-    this.#materialize();
-    const { options } = this.rules[rule]!;
-    const uses = entry.choose ? [entry.bodies[entry.choose(options)]!] : entry.bodies;
-    if (uses.length > 1) this.#selecting.push(rule);
-    const scalars = this.#allScalars(rule, new Set(uses.flatMap(({ constants }) => constants)));
-    this.#operations.push({ kind: "body", rule, uses, scalars });
-    if (entry.hasFactor) this.#form = { a: value(this.#scalar(rule, "factor")), b: null };
-  }
-
-  #norm(rule: number, entry: NormRule<Any>): void {
-    this.#park();
-    const factor = this.#values++;
-    this.#passes.push({ kind: "norm", source: this.#source, form: this.#form, rule, entry, factor });
-    if (entry.scope === "leaf") this.#leafFactors.add(factor);
-    this.#byLeaf ||= entry.scope === "leaf" || this.#differsByLeaf(this.#form);
-    this.#form = scaled(this.#form, value(factor));
-    if (entry.scope === "tree") this.#close();
-  }
-
-  #kernel(rule: number, entry: KernelRule<Any>): void {
-    if (this.#form.b) this.#materialize();
-    this.#park();
-    const scalars = this.#allScalars(rule, kernelScalars[entry.kernel]);
-    this.#passes.push({ kind: "kernel", source: this.#source, a: this.#form.a, rule, entry, scalars });
-    this.#parked();
-    this.#byLeaf = true;
-    this.#form = identityForm;
-  }
-
-  #scalar(rule: number, name: string): number {
-    const index = this.#values++;
-    this.#scalars.push({ rule, name, index });
-    return index;
-  }
-
-  #allScalars(rule: number, names: Iterable<string>): ReadonlyMap<string, number> {
-    return new Map(Array.from(names, (name) => [name, this.#scalar(rule, name)]));
-  }
+  const differs = (expression: Expression | null): boolean => {
+    if (!expression) return false;
+    if (expression.kind === "value") return leafFactors.includes(expression.index);
+    return differs(expression.left) || differs(expression.right);
+  };
+  const differsByLeaf = ({ a, b }: Form): boolean => differs(a) || differs(b);
 
   /** Makes the register hold a·x + b·p. */
-  #materialize(): void {
-    if (!this.#form.a && !this.#form.b) return;
-    this.#operations.push({ kind: "linear", form: this.#form });
-    this.#byLeaf ||= this.#differsByLeaf(this.#form);
-    this.#form = identityForm;
-  }
-
+  const materialize = (): void => {
+    if (!form.a && !form.b) return;
+    operations.push({ kind: "linear", form });
+    byLeaf ||= differsByLeaf(form);
+    form = identityForm;
+  };
+  const parked = (): void => {
+    source = "scratch";
+    if (scratch === "none") scratch = "leaf";
+  };
+  const loop = (sink: "park" | "result"): void => {
+    passes.push({ kind: "loop", source, operations, sink });
+    operations = [];
+    if (sink === "park") parked();
+  };
   /** Makes x stand in memory, for a pass that reads it more than once. The form stays to be applied. */
-  #park(): void {
-    if (this.#operations.length > 0) this.#loop("park");
-  }
-
-  #loop(sink: "park" | "result"): void {
-    this.#passes.push({ kind: "loop", source: this.#source, operations: this.#operations, sink });
-    this.#operations = [];
-    if (sink === "park") this.#parked();
-  }
-
-  #parked(): void {
-    this.#source = "scratch";
-    if (this.#scratch === "none") this.#scratch = "leaf";
-  }
-
-  #close(): void {
+  const park = (): void => {
+    if (operations.length > 0) loop("park");
+  };
+  const close = (isLast: boolean): void => {
     // What is parked when a stage ends is wanted whole; passes over the whole range park a whole tree too.
-    const isLast = this.#passes.at(-1)?.kind === "loop" && (this.#passes.at(-1) as { sink: string }).sink === "result";
-    if (this.#source === "scratch" && (!isLast || !this.#byLeaf)) this.#scratch = "tree";
-    if (this.#passes.length > 0) this.#stages.push({ kind: "passes", byLeaf: this.#byLeaf, passes: this.#passes });
-    this.#passes = [];
-    this.#byLeaf = false;
-  }
+    if (source === "scratch" && (!isLast || !byLeaf)) scratch = "tree";
+    if (passes.length > 0) stages.push({ kind: "passes", byLeaf, passes });
+    passes = [];
+    byLeaf = false;
+  };
 
-  #differsByLeaf({ a, b }: Form): boolean {
-    const differs = (expression: Expression | null): boolean => {
-      if (!expression) return false;
-      if (expression.kind === "value") return this.#leafFactors.has(expression.index);
-      return differs(expression.left) || differs(expression.right);
-    };
-    return differs(a) || differs(b);
-  }
+  const elementwise = (rule: number, entry: ElementwiseRule<Any>): void => {
+    materialize();
+    const uses = entry.choose ? [entry.bodies[entry.choose(rules[rule]!.options)]!] : entry.bodies;
+    operations.push({
+      kind: "body",
+      rule,
+      uses,
+      scalars: scalarMap(rule, new Set(uses.flatMap(({ constants }) => constants))),
+    });
+    if (entry.hasFactor) form = { a: value(scalar(rule, "factor")), b: null };
+  };
+  const norm = (rule: number, entry: NormRule<Any>): void => {
+    park();
+    const factor = valueCount++;
+    passes.push({ kind: "norm", source, form, rule, entry, factor });
+    if (entry.scope === "leaf") leafFactors.push(factor);
+    byLeaf ||= entry.scope === "leaf" || differsByLeaf(form);
+    form = scaled(form, value(factor));
+    if (entry.scope === "tree") close(false);
+  };
+  const kernel = (rule: number, entry: KernelRule<Any>): void => {
+    if (form.b) materialize();
+    park();
+    const named = scalarMap(rule, kernelScalars[entry.kernel]);
+    passes.push({ kind: "kernel", source, a: form.a, rule, entry, scalars: named });
+    parked();
+    byLeaf = true;
+    form = identityForm;
+  };
+  const custom = (rule: number, entry: CustomRule): void => {
+    materialize();
+    if (source === "grads" || operations.length > 0) loop("park");
+    close(false);
+    stages.push({ kind: "custom", rule, entry });
+  };
+
+  rules.forEach(({ rule, options }, i) => {
+    for (const [name, { initial, decays }] of Object.entries(rule.slots)) {
+      slots.push({ rule: i, name, initial: initial(options), decays });
+    }
+    switch (rule.kind) {
+      case "linear":
+        form = (rule.linear === "factor" ? scaled : decayed)(form, value(scalar(i, "scalar")));
+        break;
+      case "elementwise":
+        elementwise(i, rule);
+        break;
+      case "norm":
+        norm(i, rule);
+        break;
+      case "kernel":
+        kernel(i, rule);
+        break;
+      case "custom":
+        custom(i, rule);
+        break;
+      default:
+        rule satisfies never;
+    }
+  });
+  materialize();
+  loop("result");
+  close(true);
+  return { rules, stages, slots, scratch, valueCount, scalars, leafFactors };
 }
 
 const kernelScalars: Record<KernelRule<Any>["kernel"], readonly string[]> = {

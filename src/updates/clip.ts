@@ -18,7 +18,7 @@ export const clipRule = {
   bodies: [{ body: "clip", constants: ["delta"] }],
   hasFactor: false,
   scalars: (o) => ({ delta: o.delta }),
-  reference: (o) => (x) => (x > o.delta ? o.delta : x < -o.delta ? -o.delta : x),
+  reference: (o) => (x) => Math.max(Math.min(x, o.delta), -o.delta),
   tolerance: 1e-7,
 } as const satisfies ElementwiseRule<typeof clipSpec>;
 

@@ -1,0 +1,52 @@
+// What the tolerance of a rule is relative to, element by element: the sum of the magnitudes of what a result is added
+// up from, and what follows from it for what is computed of the result. Where terms cancel no arithmetic in f32 can do
+// better: m + (1 − b1)·(x − m) is right to the last place of the larger of m and x, not of the sum.
+
+/** One element of a step, in double precision. */
+export interface ElementStep {
+  readonly x: number;
+  readonly p: number;
+  readonly options: Readonly<Record<string, number>>;
+  readonly before: Readonly<Record<string, number>>;
+  readonly after: Readonly<Record<string, number>>;
+  readonly update: number;
+  /** Largest magnitude of x in the leaf. */
+  readonly largest: number;
+}
+
+/** By slot, and for the update under `update`; what is missing is relative to its own magnitude. */
+export type Scales = Readonly<Record<string, number>>;
+
+const abs = Math.abs;
+/** 0/0 is nothing to be relative to. */
+const ratio = (a: number, b: number): number => (a === 0 ? 0 : a / b);
+
+/** An update m / (√(v + root) + eps) with moments that are right to `mu` and `nu`. */
+function quotient({ after, update }: ElementStep, mu: number, nu: number, root: number): Scales {
+  const [m, v] = [after.mu!, after.nu!];
+  return { mu, nu, update: abs(update) * (ratio(mu, abs(m)) + ratio(nu, v + root)) };
+}
+
+const firstMoment = ({ x, before }: ElementStep): number => abs(before.mu!) + abs(x);
+
+const adam = (e: ElementStep): Scales => quotient(e, firstMoment(e), e.after.nu!, e.options.epsRoot!);
+
+export const scales: Readonly<Record<string, (element: ElementStep) => Scales>> = {
+  addDecayedWeights: ({ x, p, options }) => ({ update: abs(x) + abs(options.decay! * p) }),
+  addNoise: ({ x, update }) => ({ update: abs(x) + abs(update - x) }),
+  centralize: ({ largest }) => ({ update: largest }),
+  scaleByAdam: adam,
+  scaleByBelief: (e) => quotient(e, firstMoment(e), e.after.nu!, 0),
+  scaleByRadam: adam,
+  scaleByYogi: (e) => quotient(e, firstMoment(e), e.before.nu! + e.x * e.x, e.options.epsRoot!),
+  scaleByStddev: (e) => {
+    const [m, v] = [e.after.mu!, e.after.nu!];
+    const mu = firstMoment(e);
+    const variance = Math.max(v - m * m, 0) + e.options.eps!;
+    return { mu, update: abs(e.update) * (1 + ratio(v + m * m + 2 * abs(m) * mu, variance)) };
+  },
+  trace: ({ x, options, before, after }) => {
+    const trace = abs(x) + abs(options.decay! * before.trace!);
+    return { trace, update: options.nesterov ? abs(x) + options.decay! * (abs(after.trace!) + trace) : trace };
+  },
+};
