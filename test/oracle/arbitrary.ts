@@ -114,7 +114,7 @@ const length = fc.oneof(
   { arbitrary: few, weight: 12 },
   { arbitrary: among(0, 4095, 4096, 4097, 4112, 8197), weight: 2 },
 );
-const columns = among(1, 3, 4, 15, 16, 17, 65);
+const columns = among(1, 3, 4, 15, 16, 17, 65, 1000);
 const leaf: fc.Arbitrary<LeafSpec> = fc.oneof(
   { arbitrary: fc.record({ shape: fc.tuple(length), bare: fc.boolean() }), weight: 4 },
   { arbitrary: fc.record({ shape: fc.constant([]), bare: fc.boolean() }), weight: 1 },

@@ -4,7 +4,7 @@ const f = Math.fround;
 const BLOCK = 4096;
 const LANES = 16;
 
-/** assembly/kernels/reduce.ts: sixteen f32 lanes over blocks of 4096, lanes and blocks in f64; the rest one by one. */
+/** assembly/kernels/reduce.ts, over any terms: sixteen f32 lanes over blocks of 4096, lanes and blocks in f64; the rest one by one. */
 export function sum(length: number, term: (i: number) => number): number {
   let total = 0;
   let at = 0;
@@ -32,15 +32,27 @@ export function sumSquaresDecayed(x: Float32Array, p: Float32Array, a: number, b
   });
 }
 
+/** assembly/kernels/centralize.ts: Σ a·x in f64, even and odd elements apart, four at a time; the rest one by one. */
+function rowSum(x: Float32Array, a: number): number {
+  let [even, odd] = [0, 0];
+  let at = 0;
+  for (; at + 4 <= x.length; at += 4) {
+    even += f(a * x[at]!) + f(a * x[at + 2]!);
+    odd += f(a * x[at + 1]!) + f(a * x[at + 3]!);
+  }
+  let total = even + odd;
+  for (; at < x.length; at++) total += f(a * x[at]!);
+  return total;
+}
+
 /** out ← a·x − mean(a·x), row by row over all axes but the first; a leaf of rank 0 or 1 is only multiplied. */
 export function centralize(out: Float32Array, x: Float32Array, shape: readonly number[], a: number): void {
-  const fa = f(a);
   const rows = shape.length > 1 ? shape[0]! : 1;
   const columns = x.length / rows;
-  for (let row = 0; row < rows; row++) {
-    const begin = row * columns;
-    const mean = shape.length > 1 ? f(sum(columns, (i) => f(fa * x[begin + i]!)) / columns) : 0;
-    for (let i = begin; i < begin + columns; i++) out[i] = f(f(fa * x[i]!) - mean);
+  for (let begin = 0; begin < x.length; begin += columns) {
+    const row = x.subarray(begin, begin + columns);
+    const mean = shape.length > 1 ? f(rowSum(row, a) / columns) : 0;
+    for (let i = 0; i < columns; i++) out[begin + i] = f(f(a * row[i]!) - mean);
   }
 }
 

@@ -4,7 +4,7 @@ import type { Layout } from "../../tree/layout.js";
 import { type BackendInfo, type Engine, FLUSH_INTERVAL, type PlaneId } from "../backend.js";
 import { arenaOf } from "./arena.js";
 import { type LoopRunner, linkedLoop, planLoop, TILE, tiledLoop, tileSignatures, type Variant } from "./loops.js";
-import { KernelRun, LoopRun, NormRun, type PassContext, type PreparedPass } from "./passes.js";
+import { kernelRun, loopRun, normRun, type PassContext, type PreparedPass } from "./passes.js";
 
 const APPLY: Variant = { signature: "apply", steps: [] };
 
@@ -83,7 +83,7 @@ export class WasmEngine implements Engine {
         for (const pass of passes) pass.leaf(leaf, at);
       }
     }
-    for (const pass of passes) pass.finish();
+    for (const pass of passes) pass.finish?.();
   }
 
   #flush(): void {
@@ -98,12 +98,12 @@ export class WasmEngine implements Engine {
     this.#stages[sink] ??= this.#context.program.stages.map((stage): PreparedStage => {
       if (stage.kind === "custom") return stage.rule;
       const passes = stage.passes.map((pass): PreparedPass => {
-        if (pass.kind === "norm") return new NormRun(this.#context, pass);
-        if (pass.kind === "kernel") return new KernelRun(this.#context, pass);
+        if (pass.kind === "norm") return normRun(this.#context, pass);
+        if (pass.kind === "kernel") return kernelRun(this.#context, pass);
         const kind = pass.sink === "park" ? "park" : sink;
         const plan = planLoop(this.#context.program, pass, kind);
         const runners = plan.variants.map((variant) => this.#runner(variant));
-        return new LoopRun(this.#context, pass.source, kind === "emit" ? "grads" : "scratch", plan, runners);
+        return loopRun(this.#context, pass.source, kind === "emit" ? "grads" : "scratch", plan, runners);
       });
       return { byLeaf: stage.byLeaf, passes };
     });

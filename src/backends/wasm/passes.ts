@@ -12,8 +12,7 @@ export interface PassContext {
   readonly program: Program;
   readonly layout: Layout;
   readonly arena: Arena;
-  /** Set before a step runs. */
-  step: StepValues;
+  readonly step: StepValues;
   /** By factor: what each leaf has, for later stages. */
   readonly leafFactors: ReadonlyMap<number, Float64Array>;
 }
@@ -22,7 +21,7 @@ export interface PassContext {
 export interface PreparedPass {
   whole(): void;
   leaf(leaf: LayoutLeaf, at: number): void;
-  finish(): void;
+  finish?(): void;
 }
 
 /** The plane that x stands in, so that `begin` into it is the leaf. */
@@ -33,115 +32,89 @@ const sourcePlane = (context: PassContext, source: Source, begin: number): numbe
 const scratchPlane = ({ program, arena }: PassContext, begin: number): number =>
   program.scratch === "leaf" ? arena.scratch - begin : arena.scratch;
 
-export class LoopRun implements PreparedPass {
-  constructor(
-    readonly context: PassContext,
-    readonly source: Source,
-    readonly out: "grads" | "scratch",
-    readonly plan: LoopPlan,
-    readonly runners: readonly LoopRunner[],
-  ) {}
-
-  whole(): void {
-    this.#range(0, this.context.layout.size * 4);
-  }
-
-  leaf({ offset, length }: LayoutLeaf): void {
-    this.#range(offset * 4, (offset + padded(length)) * 4);
-  }
-
-  finish(): void {}
-
-  #range(begin: number, end: number): void {
-    const { context } = this;
-    const runner = this.runners[variantAt(this.plan, context.program, context.step)]!;
-    runner.set(context.step.values);
-    const out = this.out === "grads" ? context.arena.grads : scratchPlane(context, begin);
-    runner.run(sourcePlane(context, this.source, begin), out, begin, end);
-  }
+export function loopRun(
+  context: PassContext,
+  source: Source,
+  out: "grads" | "scratch",
+  plan: LoopPlan,
+  runners: readonly LoopRunner[],
+): PreparedPass {
+  const { layout, arena, program, step } = context;
+  const range = (begin: number, end: number): void => {
+    const runner = runners[variantAt(plan, program, step)]!;
+    runner.set(step.values);
+    const target = out === "grads" ? arena.grads : scratchPlane(context, begin);
+    runner.run(sourcePlane(context, source, begin), target, begin, end);
+  };
+  return {
+    whole: () => range(0, layout.size * 4),
+    leaf: ({ offset, length }) => range(offset * 4, (offset + padded(length)) * 4),
+  };
 }
 
-export class NormRun implements PreparedPass {
-  #updates = 0;
-  #params = 0;
-
-  constructor(
-    readonly context: PassContext,
-    readonly pass: Extract<Pass, { kind: "norm" }>,
-  ) {}
-
-  whole(): void {
-    const { leaves } = this.context.layout;
-    for (let i = 0; i < leaves.length; i++) this.leaf(leaves[i]!, i);
-  }
-
-  leaf(leaf: LayoutLeaf, at: number): void {
-    const { context, pass } = this;
-    const { arena, step } = context;
-    const begin = leaf.offset * 4;
-    this.#updates += this.#squares(sourcePlane(context, pass.source, begin) + begin, begin, leaf.length);
-    if (pass.entry.params) this.#params += arena.heap.kernels.sumSquares(arena.params + begin, leaf.length);
-    if (pass.entry.scope === "leaf") context.leafFactors.get(pass.factor)![at] = this.#factor(step);
-  }
-
-  finish(): void {
-    if (this.pass.entry.scope === "tree") this.#factor(this.context.step);
-  }
-
-  /** Turns the sums into the factor, and starts them anew. */
-  #factor(step: StepValues): number {
-    const norms = { updates: Math.sqrt(this.#updates), params: Math.sqrt(this.#params) };
-    this.#updates = 0;
-    this.#params = 0;
-    const factor = this.pass.entry.factor(step.options[this.pass.rule], norms);
-    step.values[this.pass.factor] = factor;
-    return factor;
-  }
+export function normRun(context: PassContext, pass: Extract<Pass, { kind: "norm" }>): PreparedPass {
+  const { layout, arena, step, leafFactors } = context;
+  const { kernels } = arena.heap;
+  const { entry, form } = pass;
+  let updates = 0;
+  let params = 0;
 
   /** Σ (a·x + b·p)²; without b the factor is taken out of the sum. */
-  #squares(x: number, begin: number, length: number): number {
-    const { arena, step } = this.context;
-    const { a, b } = this.pass.form;
-    const factor = evaluate(a, step.values, 1);
-    if (!b) return factor * factor * arena.heap.kernels.sumSquares(x, length);
-    const decay = evaluate(b, step.values, 0);
-    return arena.heap.kernels.sumSquaresDecayed(x, arena.params + begin, length, factor, decay);
-  }
+  const squares = (x: number, begin: number, length: number): number => {
+    const factor = evaluate(form.a, step.values, 1);
+    if (!form.b) return factor * factor * kernels.sumSquares(x, length);
+    return kernels.sumSquaresDecayed(x, arena.params + begin, length, factor, evaluate(form.b, step.values, 0));
+  };
+  /** Turns the sums into the factor, and starts them anew. */
+  const settle = (): number => {
+    const norms = { updates: Math.sqrt(updates), params: Math.sqrt(params) };
+    updates = 0;
+    params = 0;
+    const factor = entry.factor(step.options[pass.rule], norms);
+    step.values[pass.factor] = factor;
+    return factor;
+  };
+  const leaf = ({ offset, length }: LayoutLeaf, at: number): void => {
+    const begin = offset * 4;
+    updates += squares(sourcePlane(context, pass.source, begin) + begin, begin, length);
+    if (entry.params) params += kernels.sumSquares(arena.params + begin, length);
+    if (entry.scope === "leaf") leafFactors.get(pass.factor)![at] = settle();
+  };
+  return {
+    whole: () => layout.leaves.forEach(leaf),
+    leaf,
+    finish: () => {
+      if (entry.scope === "tree") settle();
+    },
+  };
 }
 
-export class KernelRun implements PreparedPass {
-  constructor(
-    readonly context: PassContext,
-    readonly pass: Extract<Pass, { kind: "kernel" }>,
-  ) {}
-
-  /** A kernel wants a leaf: its stage runs leaf by leaf. */
-  whole(): void {}
-
-  leaf({ offset, length, shape, hash }: LayoutLeaf): void {
-    const { context, pass } = this;
-    const { step, arena } = context;
-    const { kernels } = arena.heap;
-    const begin = offset * 4;
-    const out = scratchPlane(context, begin) + begin;
-    const x = sourcePlane(context, pass.source, begin) + begin;
-    const a = evaluate(pass.a, step.values, 1);
-    const scalar = (name: string) => step.values[pass.scalars.get(name)!]!;
-    switch (pass.entry.kernel) {
-      case "centralize": {
-        const rows = shape.length > 1 ? shape[0]! : 1;
-        kernels.centralize(out, x, rows, length / rows, shape.length > 1 ? 1 : 0, a);
-        break;
+export function kernelRun(context: PassContext, pass: Extract<Pass, { kind: "kernel" }>): PreparedPass {
+  const { arena, step } = context;
+  const { kernels } = arena.heap;
+  const scalar = (name: string) => step.values[pass.scalars.get(name)!]!;
+  return {
+    // A kernel wants a leaf: its stage runs leaf by leaf.
+    whole() {},
+    leaf({ offset, length, shape, hash }) {
+      const begin = offset * 4;
+      const out = scratchPlane(context, begin) + begin;
+      const x = sourcePlane(context, pass.source, begin) + begin;
+      const a = evaluate(pass.a, step.values, 1);
+      switch (pass.entry.kernel) {
+        case "centralize": {
+          const rows = shape.length > 1 ? shape[0]! : 1;
+          kernels.centralize(out, x, rows, length / rows, shape.length > 1 ? 1 : 0, a);
+          break;
+        }
+        case "addNoise": {
+          const key = [scalar("key0"), scalar("key1")] as const;
+          kernels.addNoise(out, x, length, a, scalar("sigma"), ...key, hash, step.step, pass.rule);
+          break;
+        }
+        default:
+          pass.entry.kernel satisfies never;
       }
-      case "addNoise": {
-        const key = [scalar("key0"), scalar("key1")] as const;
-        kernels.addNoise(out, x, length, a, scalar("sigma"), ...key, hash, step.step, pass.rule);
-        break;
-      }
-      default:
-        pass.entry.kernel satisfies never;
-    }
-  }
-
-  finish(): void {}
+    },
+  };
 }
