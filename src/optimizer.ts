@@ -178,6 +178,11 @@ export class Optimizer<T = unknown> {
     this.#custom = [];
   }
 
+  /** For `using`. (In an engine without Symbol.dispose this is a method of no consequence.) */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
   /** @internal The functional form's way in: the plane of a slot, a user's state, and the count. */
   get internals(): OptimizerInternals {
     const engine = this.#alive();
@@ -279,17 +284,6 @@ export interface OptimizerInternals {
   readonly custom: unknown[];
   /** Leaves the step where it stands: nothing waits for `apply()`, and the count is this one. */
   abandon(count: number): void;
-}
-
-// Symbol.dispose is missing in older engines; there `using` does not exist either.
-if (typeof Symbol.dispose === "symbol") {
-  Object.defineProperty(Optimizer.prototype, Symbol.dispose, {
-    value(this: Optimizer) {
-      this.dispose();
-    },
-    configurable: true,
-    writable: true,
-  });
 }
 
 /** Copies leaves into a plane, in the layout's order; what lies between them is left alone. */

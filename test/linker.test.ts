@@ -1,0 +1,210 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { signaturesOf } from "../src/backends/wasm/engine.js";
+import { type BodyName, bodies as table } from "../src/generated/bodies.js";
+import * as lanestep from "../src/index.js";
+import { arity, link } from "../src/link/link.js";
+import { signatureOf, type Token } from "../src/link/signature.js";
+import { warmedSignatures } from "../src/link/warmed.js";
+import { compile } from "../src/program/program.js";
+import { uniform } from "./oracle/arbitrary.js";
+import { bodies } from "./oracle/bodies.js";
+
+const f = Math.fround;
+const BODIES = Object.keys(table) as BodyName[];
+const SINKS = ["store", "apply"] as const;
+const BEGIN = 1024;
+/** Elements of a plane: four lines, of which the first and the last stay out of the range. */
+const PLANE = 64;
+const RANGE = [16, 48] as const;
+
+const moduleOf = (...signatures: string[]) => new WebAssembly.Module(link(signatures));
+const exportsOf = (module: WebAssembly.Module) => WebAssembly.Module.exports(module).map(({ name }) => name);
+
+function loopOf(signature: string, memory: WebAssembly.Memory): (...args: number[]) => void {
+  const { exports } = new WebAssembly.Instance(moduleOf(signature), { env: { memory } });
+  return exports[signature] as (...args: number[]) => void;
+}
+
+/** Planes p, x, out, then the slots, of random numbers: before and after a loop, and what the oracle makes of them. */
+function runLoop(tokens: readonly Token[], sink: "store" | "apply") {
+  const arities = tokens.map(arity);
+  const count = 3 + arities.reduce((sum, { slots }) => sum + slots, 0);
+  const memory = new WebAssembly.Memory({ initial: 1 });
+  const at = (plane: number) => BEGIN + plane * PLANE * 4;
+  const planes = Array.from({ length: count }, (_, i) => new Float32Array(memory.buffer, at(i), PLANE));
+  const random = uniform(7);
+  for (const plane of planes) for (let i = 0; i < PLANE; i++) plane[i] = 0.5 + random();
+  const expected = planes.map((plane) => plane.slice());
+
+  const args: number[] = [at(0), at(1), at(2), RANGE[0] * 4, RANGE[1] * 4];
+  let slot = 3;
+  const steps = tokens.map((token, k) => {
+    const taken = Array.from({ length: arities[k]!.slots }, () => slot++);
+    const constants = Array.from({ length: arities[k]!.constants }, () => 0.25 + random() / 2);
+    args.push(...taken.map(at), ...constants);
+    return { token, slots: taken.map((plane) => expected[plane]!), constants: constants.map(f) };
+  });
+  const [p, x, out] = expected as [Float32Array, Float32Array, Float32Array];
+  for (let i = RANGE[0]; i < RANGE[1]; i++) {
+    let u = x[i]!;
+    for (const { token, slots, constants } of steps) {
+      const [a, b] = constants as [number, number];
+      if (token === "scale") u = f(a * u);
+      else if (token === "decay") u = f(f(a * u) + f(b * p[i]!));
+      else u = bodies[token](u, slots, i, constants);
+    }
+    if (sink === "store") out[i] = u;
+    else p[i] = f(p[i]! + u);
+  }
+  const loop = loopOf(signatureOf(tokens, sink), memory);
+  loop(...args);
+  return { planes, expected, parameters: [loop.length, args.length] };
+}
+
+/** What the name section calls the functions, in order. */
+function functionNames(module: WebAssembly.Module): string[] {
+  const bytes = new Uint8Array(WebAssembly.Module.customSections(module, "name")[0]!);
+  let at = 0;
+  const leb = () => {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at++]!;
+      value |= (byte & 127) << shift;
+      if (byte < 128) return value;
+    }
+  };
+  expect(bytes[at++]).toBe(1); // the subsection of functions
+  expect(leb()).toBe(bytes.length - at);
+  return Array.from({ length: leb() }, (_, i) => {
+    expect(leb()).toBe(i);
+    const length = leb();
+    at += length;
+    return new TextDecoder().decode(bytes.subarray(at - length, at));
+  });
+}
+
+describe("a signature", () => {
+  it("is its tokens and its sink", () => {
+    expect(signatureOf([], "store")).toBe("store");
+    expect(signatureOf(["scale", "adam", "decay"], "apply")).toBe("scale|adam|decay|apply");
+  });
+
+  it.each([
+    ["store", 5],
+    ["scale|store", 6],
+    ["decay|apply", 7],
+    ["adam|decay|apply", 5 + 7 + 2],
+    ["scale|trace|scale|apply", 5 + 1 + 2 + 1],
+  ])("%s takes %i parameters: three planes, a range, then slots and constants token by token", (signature, count) => {
+    expect(loopOf(signature, new WebAssembly.Memory({ initial: 1 })).length).toBe(count);
+  });
+});
+
+describe("a linked module", () => {
+  it("imports the memory and exports its loops by signature", () => {
+    const signatures = ["clip|adam|decay|apply", "store", "trace|store"];
+    const module = moduleOf(...signatures);
+    expect(WebAssembly.Module.imports(module)).toEqual([{ module: "env", name: "memory", kind: "memory" }]);
+    expect(exportsOf(module)).toEqual(signatures);
+  });
+
+  it("has its signatures in the name section, for profilers", () => {
+    expect(functionNames(moduleOf("clip|adam|apply"))).toEqual(["clip|adam|apply"]);
+    expect(functionNames(moduleOf(...warmedSignatures()))).toEqual(warmedSignatures());
+  });
+
+  it("is the same bytes for the same signature", () => {
+    expect(link(["belief|decay|apply"])).toEqual(link(["belief|decay|apply"]));
+    expect(link(["belief|decay|apply"])).not.toEqual(link(["belief|decay|store"]));
+  });
+});
+
+describe("a loop has the bits of the interpreter's bodies, and touches nothing outside its range", () => {
+  for (const sink of SINKS) {
+    const alone: Token[][] = [[], ["scale"], ["decay"], ...BODIES.map((body): Token[] => [body])];
+    for (const tokens of alone) {
+      it(signatureOf(tokens, sink), () => {
+        expect(WebAssembly.validate(link([signatureOf(tokens, sink)]))).toBe(true);
+        const { planes, expected, parameters } = runLoop(tokens, sink);
+        expect(parameters[0]).toBe(parameters[1]);
+        expect(planes).toEqual(expected);
+      });
+    }
+
+    it(`each body behind and before each other|${sink}`, () => {
+      for (const first of BODIES) {
+        for (const second of BODIES) {
+          const { planes, expected } = runLoop([first, "scale", second, "decay"], sink);
+          expect(planes, `${first}|scale|${second}|decay`).toEqual(expected);
+        }
+      }
+    });
+
+    it(`twelve bodies with more than 127 locals|${sink}`, () => {
+      const tokens: Token[] = [...BODIES, "adam", "belief"].flatMap((body): Token[] => [body as BodyName, "decay"]);
+      expect(tokens.length).toBe(24);
+      expect(WebAssembly.validate(link([signatureOf(tokens, sink)]))).toBe(true);
+      const { planes, expected } = runLoop(tokens, sink);
+      expect(planes).toEqual(expected);
+    });
+  }
+
+  it("a chain of thirteen bodies is one loop of more than 1,000 bytes, and runs", async () => {
+    const { clip, scaleByAdam, scaleByBelief, scaleByRms, scaleByRss, scaleByStddev, scaleByYogi, trace } = lanestep;
+    const four = lanestep.chain(clip(), scaleByAdam(), trace(), scaleByRms());
+    const others = [trace({ nesterov: true }), scaleByBelief(), scaleByYogi(), scaleByRss(), scaleByStddev()];
+    const update = lanestep.chain(four, ...others, four, lanestep.scale(-1e-3));
+    const [signature, ...rest] = signaturesOf(compile(update.rules));
+    expect(rest).toEqual([]);
+    expect(signature!.split("|").filter((token) => BODIES.includes(token as BodyName)).length).toBe(13);
+    expect(link([signature!]).length).toBeGreaterThan(1000);
+    const optimizer = await update.init({ w: Float32Array.of(1, 2, 3) });
+    expect(optimizer.backend.path).toBe("linked");
+    optimizer.step({ w: Float32Array.of(0.1, -0.2, 0.3) });
+    expect(optimizer.params.w.every(Number.isFinite)).toBe(true);
+  });
+});
+
+describe("warmed.wasm", () => {
+  const warmed = new WebAssembly.Module(readFileSync(new URL("../dist/warmed.wasm", import.meta.url)));
+
+  it("exports the warmed signatures, each once", () => {
+    expect(exportsOf(warmed)).toEqual(warmedSignatures());
+    expect(new Set(warmedSignatures()).size).toBe(warmedSignatures().length);
+  });
+
+  it("has every operation alone, for the tile path", () => {
+    for (const token of ["scale", "decay", ...BODIES]) expect(exportsOf(warmed)).toContain(`${token}|store`);
+    for (const sink of SINKS) expect(exportsOf(warmed)).toContain(sink);
+  });
+
+  const recipes = {
+    adabelief: lanestep.adabelief(),
+    adagrad: lanestep.adagrad(),
+    adam: lanestep.adam(),
+    adamw: lanestep.adamw(),
+    lamb: lanestep.lamb(),
+    noisySgd: lanestep.noisySgd(),
+    radam: lanestep.radam(),
+    rmsprop: lanestep.rmsprop(),
+    "rmsprop, centered": lanestep.rmsprop({ centered: true }),
+    "rmsprop with momentum": lanestep.rmsprop({ momentum: 0.9 }),
+    "rmsprop, nesterov": lanestep.rmsprop({ momentum: 0.9, nesterov: true }),
+    sgd: lanestep.sgd(),
+    "sgd with momentum": lanestep.sgd({ momentum: 0.9 }),
+    "sgd, nesterov": lanestep.sgd({ momentum: 0.9, nesterov: true }),
+    yogi: lanestep.yogi(),
+  };
+  it.each(Object.entries(recipes))("has the loops of %s, behind a clipped norm or not", (_name, update) => {
+    const clipped = lanestep.chain(lanestep.clipByGlobalNorm(), update);
+    for (const usual of [update, clipped]) {
+      const optimizer = usual.initSync({ w: { shape: [3] } }, { backend: "wasm", module: warmed });
+      const signatures = signaturesOf(compile(usual.rules));
+      expect(optimizer.backend.path, signatures.join(", ")).toBe("warmed");
+      // update() stores what step() applies.
+      const stored = signatures.map((signature) => signature.replace(/apply$/, "store"));
+      expect(exportsOf(warmed)).toEqual(expect.arrayContaining(stored));
+    }
+  });
+});
