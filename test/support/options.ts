@@ -1,0 +1,66 @@
+// Which public functions take options, which options those are, and what is just outside their ranges.
+
+import * as lanestep from "../../src/index.js";
+
+const words = (text: string) => text.trim().split(/\s+/);
+
+export const RULES = words(`addDecayedWeights addNoise clip clipByGlobalNorm scale scaleByAdam scaleByBelief
+  scaleByLearningRate scaleByRadam scaleByRms scaleByRss scaleByStddev scaleByTrustRatio scaleByYogi trace`);
+export const CHAINS = words("adabelief adagrad adam adamw lamb noisySgd radam rmsprop sgd yogi");
+export const SCHEDULES = words("constant cosineDecay exponentialDecay polynomialDecay");
+export const WITHOUT_OPTIONS = words("centralize identity");
+export const OF_ARGUMENTS = words(`applyUpdates chain compose control functional scaleBySchedule scaleByState
+  stateful stateless`);
+
+/** A public function, asked with anything. */
+export function call(name: string, ...given: unknown[]): unknown {
+  return (lanestep as unknown as Record<string, (...given: unknown[]) => unknown>)[name]!(...given);
+}
+
+/** The options that a function takes, by its own word. */
+export function optionsOf(name: string): string[] {
+  try {
+    call(name, { noSuchOption: 1 });
+  } catch (error) {
+    return (error as Error).message.split("It takes ")[1]!.split(", ");
+  }
+  throw new Error(`${name} takes any option`);
+}
+
+/** Every option of these functions. */
+export const optionPairs = (names: readonly string[]) =>
+  names.flatMap((name) => optionsOf(name).map((option) => [name, option] as const));
+
+export const FLAGS = words("nesterov centered staircase");
+
+const outside: Readonly<Record<string, number>> = {
+  ...{ learningRate: -1e-9, b1: 1, b2: -0.1, eps: -1e-9, epsRoot: -1, threshold: 3.9, momentum: 1.2, alpha: -1 },
+  ...{ eta: -1, gamma: -1, seed: -1, delta: -1, maxNorm: -1, minNorm: -1, trustCoefficient: -1, initialScale: -1 },
+  ...{ initialAccumulatorValue: -1, decaySteps: 0, transitionSteps: 1.5, transitionBegin: -1, decayRate: 0, power: 0 },
+};
+const outsideOfDecay: Readonly<Record<string, number>> = { trace: 1.5, scaleByRms: 1, scaleByStddev: 1, rmsprop: 1 };
+
+/** A number that is just out of an option's range; where every f32 is in it, one that is none. */
+export const outsideOf = (name: string, option: string): number =>
+  (option === "decay" ? outsideOfDecay[name] : outside[option]) ?? 1e39;
+
+/** An option that may be a schedule: a value of it, and the rule made with another. */
+export interface ScalarOption {
+  readonly name: string;
+  readonly option: string;
+  readonly value: number;
+  readonly make: (scalar: lanestep.Scalar) => lanestep.Update;
+}
+
+/** The options of all rules that may be schedules. */
+export const scalarOptions = (): ScalarOption[] =>
+  optionPairs(RULES).flatMap(([name, option]) => {
+    const make = (scalar: unknown) => call(name, { [option]: scalar }) as lanestep.Update;
+    try {
+      const { initial } = make(() => 0.5).rules[0]!.rule.options[option] as { initial: number | undefined };
+      // Where the default is zero, or there is none: a number that changes something.
+      return [{ name, option, value: initial || 0.5, make }];
+    } catch {
+      return [];
+    }
+  });
