@@ -3,6 +3,7 @@
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import * as lanestep from "../src/index.js";
+import { counted } from "./support/models.js";
 import {
   CHAINS,
   call,
@@ -19,7 +20,7 @@ import {
 import { BACKENDS, type Backend, expectError, expectRefusal } from "./support/untouched.js";
 
 const { adam, applyUpdates, chain, clip, clipByGlobalNorm, control, functional, scale, scaleByAdam } = lanestep;
-const { scaleBySchedule, scaleByState, sgd, stateful, trace, TreeMismatchError } = lanestep;
+const { scaleBySchedule, scaleByState, sgd, trace, TreeMismatchError } = lanestep;
 
 const params = () => ({
   dense0: {
@@ -38,11 +39,6 @@ type Tree = ReturnType<typeof gradients>;
 function f(value: number): Float32Array {
   return Float32Array.of(value);
 }
-
-const counted = stateful<unknown, { calls: number }>(
-  () => ({ calls: 0 }),
-  (updates, { calls }) => [updates, { calls: calls + 1 }],
-);
 
 /** An optimizer that has state of every kind, and has taken two steps. */
 function used(backend: Backend) {
@@ -304,6 +300,13 @@ describe.each(BACKENDS)("a schedule or control that gives no number in its range
     const throwing = chain(trace(), scale(fails)).initSync(params(), { backend });
     expectRefusal(throwing, () => throwing.step(gradients()), SyntaxError, "a schedule's own");
     expectRefusal(throwing, () => throwing.update(gradients()), SyntaxError, "a schedule's own");
+  });
+
+  it("a schedule that takes the memory of a gradient away", () => {
+    const gone = f(2);
+    const schedule = () => (gone.length > 0 ? structuredClone(-1, { transfer: [gone.buffer] }) : -1);
+    const optimizer = scale(schedule).initSync({ a: f(0), b: f(0) }, { backend });
+    expectRefusal(optimizer, () => optimizer.step({ a: f(1), b: gone }), Error, /"grads\.b" has 0 elements|detached/);
   });
 });
 

@@ -55,14 +55,18 @@ export const adamRule = {
   scalars: adamScalars,
   reference: (o, step) => {
     const { c1, c2 } = corrections(o, step);
-    return (x, _p, s) => {
-      s.mu = o.b1 * s.mu! + (1 - o.b1) * x;
-      s.nu = o.b2 * s.nu! + (1 - o.b2) * x * x;
-      return s.mu / c1 / (Math.sqrt(s.nu / c2 + o.epsRoot) + o.eps);
+    return (x, _p, { mu, nu }) => {
+      for (let k = 0; k < x.length; k++) {
+        const m = o.b1 * mu[k]! + (1 - o.b1) * x[k]!;
+        const v = o.b2 * nu[k]! + (1 - o.b2) * x[k]! * x[k]!;
+        mu[k] = m;
+        nu[k] = v;
+        x[k] = m / c1 / (Math.sqrt(v / c2 + o.epsRoot) + o.eps);
+      }
     };
   },
   tolerance: 1e-6,
-} as const satisfies ElementwiseRule<typeof adamSpec>;
+} as const satisfies ElementwiseRule<typeof adamSpec, "mu" | "nu">;
 
 /**
  * Scales by Adam: the mean of the updates over the root of the mean of their squares, both decaying, both corrected
@@ -110,14 +114,18 @@ export const beliefRule = {
   },
   reference: (o, step) => {
     const { c1, c2 } = corrections(o, step);
-    return (x, _p, s) => {
-      s.mu = o.b1 * s.mu! + (1 - o.b1) * x;
-      s.nu = o.b2 * s.nu! + (1 - o.b2) * (x - s.mu) ** 2 + o.epsRoot;
-      return s.mu / c1 / (Math.sqrt(s.nu / c2) + o.eps);
+    return (x, _p, { mu, nu }) => {
+      for (let k = 0; k < x.length; k++) {
+        const m = o.b1 * mu[k]! + (1 - o.b1) * x[k]!;
+        const v = o.b2 * nu[k]! + (1 - o.b2) * (x[k]! - m) * (x[k]! - m) + o.epsRoot;
+        mu[k] = m;
+        nu[k] = v;
+        x[k] = m / c1 / (Math.sqrt(v / c2) + o.eps);
+      }
     };
   },
   tolerance: 1e-6,
-} as const satisfies ElementwiseRule<typeof beliefSpec>;
+} as const satisfies ElementwiseRule<typeof beliefSpec, "mu" | "nu">;
 
 /**
  * Scales by AdaBelief: as Adam, but over the root of the squared distance between the update and its expectation.
@@ -185,16 +193,20 @@ export const radamRule = {
     return { ...scalars, factor: scalars.factor * rectification(o.b2, step) };
   },
   reference: (o, step) => {
-    const adam = adamRule.reference(o, step);
-    if (isTractable(o, step)) return (x, p, s) => rectification(o.b2, step) * adam(x, p, s);
-    const { c1 } = corrections(o, step);
-    return (x, p, s) => {
-      adam(x, p, s);
-      return s.mu! / c1;
+    const { c1, c2 } = corrections(o, step);
+    const r = isTractable(o, step) ? rectification(o.b2, step) : 0;
+    return (x, _p, { mu, nu }) => {
+      for (let k = 0; k < x.length; k++) {
+        const m = o.b1 * mu[k]! + (1 - o.b1) * x[k]!;
+        const v = o.b2 * nu[k]! + (1 - o.b2) * x[k]! * x[k]!;
+        mu[k] = m;
+        nu[k] = v;
+        x[k] = r === 0 ? m / c1 : (r * (m / c1)) / (Math.sqrt(v / c2 + o.epsRoot) + o.eps);
+      }
     };
   },
   tolerance: 1e-6,
-} as const satisfies ElementwiseRule<typeof radamSpec>;
+} as const satisfies ElementwiseRule<typeof radamSpec, "mu" | "nu">;
 
 /**
  * Scales by Rectified Adam: momentum alone until the variance of Adam's second moment is tractable, then Adam times a
@@ -246,14 +258,19 @@ export const yogiRule = {
   scalars: adamScalars,
   reference: (o, step) => {
     const { c1, c2 } = corrections(o, step);
-    return (x, _p, s) => {
-      s.mu = o.b1 * s.mu! + (1 - o.b1) * x;
-      s.nu = s.nu! - (1 - o.b2) * Math.sign(s.nu! - x * x) * x * x;
-      return s.mu / c1 / (Math.sqrt(s.nu / c2 + o.epsRoot) + o.eps);
+    return (x, _p, { mu, nu }) => {
+      for (let k = 0; k < x.length; k++) {
+        const square = x[k]! * x[k]!;
+        const m = o.b1 * mu[k]! + (1 - o.b1) * x[k]!;
+        const v = nu[k]! - (1 - o.b2) * Math.sign(nu[k]! - square) * square;
+        mu[k] = m;
+        nu[k] = v;
+        x[k] = m / c1 / (Math.sqrt(v / c2 + o.epsRoot) + o.eps);
+      }
     };
   },
   tolerance: 1e-6,
-} as const satisfies ElementwiseRule<typeof yogiSpec>;
+} as const satisfies ElementwiseRule<typeof yogiSpec, "mu" | "nu">;
 
 /**
  * Scales by Yogi: as Adam, with a second moment that moves by at most (1 − b2)·x² a step.

@@ -18,7 +18,9 @@ export const clipRule = {
   bodies: [{ body: "clip", constants: ["delta"] }],
   hasFactor: false,
   scalars: (o) => ({ delta: o.delta }),
-  reference: (o) => (x) => Math.max(Math.min(x, o.delta), -o.delta),
+  reference: (o) => (x) => {
+    for (let k = 0; k < x.length; k++) x[k] = Math.max(Math.min(x[k]!, o.delta), -o.delta);
+  },
   tolerance: 1e-7,
 } as const satisfies ElementwiseRule<typeof clipSpec>;
 

@@ -26,12 +26,17 @@ export const rmsRule = {
   bodies: [{ body: "rms", constants: ["decay", "rest", "eps"] }],
   hasFactor: false,
   scalars: (o) => ({ decay: o.decay, rest: 1 - o.decay, eps: o.eps }),
-  reference: (o) => (x, _p, s) => {
-    s.nu = o.decay * s.nu! + (1 - o.decay) * x * x;
-    return x / Math.sqrt(s.nu + o.eps);
-  },
+  reference:
+    (o) =>
+    (x, _p, { nu }) => {
+      for (let k = 0; k < x.length; k++) {
+        const v = o.decay * nu[k]! + (1 - o.decay) * x[k]! * x[k]!;
+        nu[k] = v;
+        x[k] = x[k]! / Math.sqrt(v + o.eps);
+      }
+    },
   tolerance: 1e-6,
-} as const satisfies ElementwiseRule<typeof rmsSpec>;
+} as const satisfies ElementwiseRule<typeof rmsSpec, "nu">;
 
 /**
  * Scales by the root of the decaying mean of squares (RMSProp).
@@ -76,12 +81,17 @@ export const rssRule = {
   bodies: [{ body: "rss", constants: ["eps"] }],
   hasFactor: false,
   scalars: (o) => ({ eps: o.eps }),
-  reference: (o) => (x, _p, s) => {
-    s.sumOfSquares = s.sumOfSquares! + x * x;
-    return x * (s.sumOfSquares > 0 ? 1 / Math.sqrt(s.sumOfSquares + o.eps) : 0);
-  },
+  reference:
+    (o) =>
+    (x, _p, { sumOfSquares }) => {
+      for (let k = 0; k < x.length; k++) {
+        const sum = sumOfSquares[k]! + x[k]! * x[k]!;
+        sumOfSquares[k] = sum;
+        x[k] = x[k]! * (sum > 0 ? 1 / Math.sqrt(sum + o.eps) : 0);
+      }
+    },
   tolerance: 1e-6,
-} as const satisfies ElementwiseRule<typeof rssSpec>;
+} as const satisfies ElementwiseRule<typeof rssSpec, "sumOfSquares">;
 
 /**
  * Scales by the root of the sum of all squares so far (AdaGrad).
@@ -116,13 +126,19 @@ export const stddevRule = {
   bodies: [{ body: "stddev", constants: ["decay", "rest", "eps"] }],
   hasFactor: false,
   scalars: (o) => ({ decay: o.decay, rest: 1 - o.decay, eps: o.eps }),
-  reference: (o) => (x, _p, s) => {
-    s.mu = o.decay * s.mu! + (1 - o.decay) * x;
-    s.nu = o.decay * s.nu! + (1 - o.decay) * x * x;
-    return x / Math.sqrt(Math.max(s.nu - s.mu * s.mu, 0) + o.eps);
-  },
+  reference:
+    (o) =>
+    (x, _p, { mu, nu }) => {
+      for (let k = 0; k < x.length; k++) {
+        const m = o.decay * mu[k]! + (1 - o.decay) * x[k]!;
+        const v = o.decay * nu[k]! + (1 - o.decay) * x[k]! * x[k]!;
+        mu[k] = m;
+        nu[k] = v;
+        x[k] = x[k]! / Math.sqrt(Math.max(v - m * m, 0) + o.eps);
+      }
+    },
   tolerance: 1e-6,
-} as const satisfies ElementwiseRule<typeof rmsSpec>;
+} as const satisfies ElementwiseRule<typeof rmsSpec, "mu" | "nu">;
 
 /**
  * Scales by the decaying standard deviation of the updates (centered RMSProp).

@@ -13,18 +13,26 @@ export interface PlaneSlot<Spec extends OptionSpec> {
   readonly decays: boolean;
 }
 
-interface Entry<Spec extends OptionSpec> {
+interface Entry<Spec extends OptionSpec, Slot extends string = never> {
   readonly name: string;
   readonly options: Spec;
-  readonly slots: { readonly [slot: string]: PlaneSlot<Spec> };
+  readonly slots: { readonly [slot in Slot]: PlaneSlot<Spec> };
   /** Of `wasm` against `reference` on the same input and state: relative to the largest magnitude of the leaf. */
   readonly tolerance: number;
 }
 
 type Numbers = { readonly [name: string]: number };
 
-/** One element by the paper's formula, unfolded, in double precision; `state` is read and written. */
-export type ReferenceElement = (x: number, p: number, state: Record<string, number>) => number;
+/**
+ * The paper's formula, unfolded, in double precision, for the elements of one leaf: x and the slots are changed in
+ * place. (A loop in each rule, as engines do not inline a call that meets many formulas: it would cost ten times as much.)
+ */
+export type ReferenceElements<Slot extends string = never> = (
+  x: Float64Array,
+  p: Float32Array,
+  // biome-ignore lint/suspicious/noExplicitAny: a rule of any kind has slots of any names.
+  state: string extends Slot ? any : { readonly [slot in Slot]: Float32Array },
+) => void;
 
 /** x ← factor·x, or x ← x + decay·p: folds into the scalars of its neighbours and costs no instruction. */
 export interface LinearRule<Spec extends OptionSpec> extends Entry<Spec> {
@@ -41,7 +49,7 @@ export interface BodyUse {
 }
 
 /** Each element by itself, from x, p and the slots: four lanes of it are a body. */
-export interface ElementwiseRule<Spec extends OptionSpec> extends Entry<Spec> {
+export interface ElementwiseRule<Spec extends OptionSpec, Slot extends string = never> extends Entry<Spec, Slot> {
   readonly kind: "elementwise";
   readonly bodies: readonly BodyUse[];
   /** Which of several bodies these options mean, for good. */
@@ -52,7 +60,7 @@ export interface ElementwiseRule<Spec extends OptionSpec> extends Entry<Spec> {
   readonly hasFactor: boolean;
   /** The bodies' constants, and `factor` if there is one. */
   readonly scalars: (options: AtStep<Spec>, step: number) => Numbers;
-  readonly reference: (options: AtStep<Spec>, step: number) => ReferenceElement;
+  readonly reference: (options: AtStep<Spec>, step: number) => ReferenceElements<Slot>;
 }
 
 /** x ← factor·x with a factor from norms, of the whole tree or of each leaf. */
@@ -90,7 +98,7 @@ export interface CustomRule extends Entry<Record<never, never>> {
 
 export type RuleOf<Spec extends OptionSpec> =
   | LinearRule<Spec>
-  | ElementwiseRule<Spec>
+  | ElementwiseRule<Spec, string>
   | NormRule<Spec>
   | KernelRule<Spec>;
 

@@ -29,12 +29,17 @@ export const traceRule = {
   choose: (o) => (o.nesterov ? 1 : 0),
   hasFactor: false,
   scalars: (o) => ({ decay: o.decay }),
-  reference: (o) => (x, _p, s) => {
-    s.trace = x + o.decay * s.trace!;
-    return o.nesterov ? x + o.decay * s.trace : s.trace;
-  },
+  reference:
+    (o) =>
+    (x, _p, { trace }) => {
+      for (let k = 0; k < x.length; k++) {
+        const sum = x[k]! + o.decay * trace[k]!;
+        trace[k] = sum;
+        x[k] = o.nesterov ? x[k]! + o.decay * sum : sum;
+      }
+    },
   tolerance: 1e-6,
-} as const satisfies ElementwiseRule<typeof traceSpec>;
+} as const satisfies ElementwiseRule<typeof traceSpec, "trace">;
 
 /**
  * Momentum: a decaying sum of the updates.

@@ -1,12 +1,10 @@
-// What "refused, and left as it was" means: every plane bit for bit, users' state, the count and whose turn it is.
+// What "refused, and left as it was" means: parameters, gradients, state, the count and whose turn it is.
 
 import { expect } from "vitest";
 import { type Optimizer, StateError } from "../../src/index.js";
 
 export const BACKENDS = ["wasm", "reference"] as const;
 export type Backend = (typeof BACKENDS)[number];
-
-const bitsOf = ({ buffer, byteOffset, length }: Float32Array) => [...new Int32Array(buffer, byteOffset, length)];
 
 /** Asked with gradients that are none: which error comes tells whose turn it is, and neither changes anything. */
 function turnOf(optimizer: Optimizer): "step" | "apply" {
@@ -18,25 +16,20 @@ function turnOf(optimizer: Optimizer): "step" | "apply" {
   throw new Error("step() took a string for gradients");
 }
 
-/** Everything an optimizer holds, to be compared with `toEqual`; what lies between leaves too. */
-export function everythingIn(optimizer: Optimizer) {
-  const { program, plane } = optimizer.internals;
-  const slots = program.slots.map(({ rule, name }, i) => [`${rule}.${name}`, bitsOf(plane(i))]);
-  return {
-    params: bitsOf(plane("params")),
-    grads: bitsOf(plane("grads")),
-    slots: Object.fromEntries(slots) as Record<string, number[]>,
-    state: optimizer.snapshot("state"),
-    count: optimizer.count,
-    turn: turnOf(optimizer),
-  };
-}
-
 /** Every bit of a tree's leaves, in order. */
 export function bitsIn(tree: unknown): number[] {
-  if (tree instanceof Float32Array) return bitsOf(tree);
+  if (tree instanceof Float32Array) return [...new Int32Array(tree.buffer, tree.byteOffset, tree.length)];
   return Object.values(tree as object).flatMap(bitsIn);
 }
+
+/** Everything an optimizer holds, to be compared with `toEqual`. */
+export const everythingIn = (optimizer: Optimizer) => ({
+  params: bitsIn(optimizer.params),
+  grads: bitsIn(optimizer.grads),
+  state: optimizer.snapshot("state"),
+  count: optimizer.count,
+  turn: turnOf(optimizer),
+});
 
 type ErrorClass = new (message?: string) => Error;
 

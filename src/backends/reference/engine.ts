@@ -4,7 +4,7 @@
 import type { Program } from "../../program/program.js";
 import type { StepValues } from "../../program/values.js";
 import type { Layout, LayoutLeaf } from "../../tree/layout.js";
-import type { BoundRule, ReferenceElement } from "../../updates/rule.js";
+import type { BoundRule } from "../../updates/rule.js";
 import { type BackendInfo, type Engine, FLUSH_BELOW, FLUSH_INTERVAL, type PlaneId } from "../backend.js";
 
 export class ReferenceEngine implements Engine {
@@ -53,12 +53,21 @@ export class ReferenceEngine implements Engine {
     switch (rule.kind) {
       case "linear": {
         const scalar = rule.scalar(options, step);
-        this.#elements(index, rule.linear === "factor" ? (x) => scalar * x : (x, p) => x + scalar * p);
+        const [x, p] = [this.#x, this.plane("params")];
+        if (rule.linear === "factor") for (let k = 0; k < x.length; k++) x[k]! *= scalar;
+        else for (let k = 0; k < x.length; k++) x[k]! += scalar * p[k]!;
         break;
       }
-      case "elementwise":
-        this.#elements(index, rule.reference(options, step));
+      case "elementwise": {
+        const reference = rule.reference(options, step);
+        for (const leaf of this.#layout.leaves) {
+          const state = this.#program.slots.flatMap((slot, i) =>
+            slot.rule === index ? [[slot.name, this.#of(this.plane(i), leaf)]] : [],
+          );
+          reference(this.#of(this.#x, leaf), this.#of(this.plane("params"), leaf), Object.fromEntries(state));
+        }
         break;
+      }
       case "norm": {
         const squares = this.#layout.leaves.map((leaf) => ({
           updates: sumOfSquares(this.#of(this.#x, leaf)),
@@ -94,21 +103,6 @@ export class ReferenceEngine implements Engine {
     }
   }
 
-  #elements(index: number, reference: ReferenceElement): void {
-    const params = this.plane("params");
-    const slots = this.#program.slots.flatMap(({ rule, name }, i) =>
-      rule === index ? [{ name, plane: this.plane(i) }] : [],
-    );
-    const state: Record<string, number> = {};
-    for (const { offset, length } of this.#layout.leaves) {
-      for (let k = offset; k < offset + length; k++) {
-        for (const { name, plane } of slots) state[name] = plane[k]!;
-        this.#x[k] = reference(this.#x[k]!, params[k]!, state);
-        for (const { name, plane } of slots) plane[k] = state[name]!;
-      }
-    }
-  }
-
   #of<T extends Float32Array | Float64Array>(plane: T, { offset, length }: LayoutLeaf): T {
     return plane.subarray(offset, offset + length) as T;
   }
@@ -128,6 +122,6 @@ export class ReferenceEngine implements Engine {
 
 const sumOfSquares = (x: Float32Array | Float64Array): number => {
   let sum = 0;
-  for (const value of x) sum += value * value;
+  for (let k = 0; k < x.length; k++) sum += x[k]! * x[k]!;
   return sum;
 };
