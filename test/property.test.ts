@@ -153,8 +153,8 @@ describe("wasm against reference, one step from the same state, each element rel
     expectClose(wasm!, reference!, update.rules[0]!.rule.tolerance, "updates");
   });
 
-  // Yogi jumps where v meets x², the standard deviation cancels.
-  const continuous = ruleNames.filter((name) => name !== "scaleByYogi" && name !== "scaleByStddev");
+  // Yogi jumps where v meets x², the standard deviation cancels, belief without surprise divides by next to nothing.
+  const continuous = ruleNames.filter((name) => !/Yogi|Stddev|Belief/.test(name));
   it(`chains of 2 to 6 rules within ${CHAIN_TOLERANCE} of the leaf's largest magnitude`, () => {
     const chains = fc.array(anyRule(continuous), { minLength: 2, maxLength: 6 });
     const property = fc.property(chains, fc.nat(), fc.nat(3), (chain, seed, warmUp) => {

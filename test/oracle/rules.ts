@@ -58,12 +58,13 @@ function bothBefore(chain: readonly RuleSpec[], tree: unknown, warmUp: number, d
   const wasm = build(lanestep, chain).initSync(tree, { backend: "wasm" });
   const reference = build(lanestep, chain).initSync(tree, { backend: "reference" });
   const { layout, program } = wasm.internals;
+  draw(wasm.internals.plane("params"), layout);
   for (let step = 0; step < warmUp; step++) {
     draw(wasm.internals.plane("grads"), layout);
     wasm.step();
     reference.step();
   }
-  for (const id of ["params", "grads"] as const) draw(wasm.internals.plane(id), layout);
+  draw(wasm.internals.plane("grads"), layout);
   const copied: PlaneId[] = ["params", "grads", ...program.slots.keys()];
   for (const id of copied) reference.internals.plane(id).set(wasm.internals.plane(id));
   return { wasm, reference, layout, program };
@@ -95,6 +96,9 @@ export function compareStep(spec: RuleSpec, seed: number, warmUp: number, spread
   const random = uniform(seed);
   const draw: Draw = (plane, layout) => fillInDomain(plane, layout, spread, random);
   const { wasm, reference, layout, program } = bothBefore([spec], TREE, warmUp, draw);
+  // The steps may have led the parameters out of the domain.
+  draw(wasm.internals.plane("params"), layout);
+  reference.internals.plane("params").set(wasm.internals.plane("params"));
   const names = program.slots.map(({ name }) => name);
   const slotsOf = ({ internals }: typeof wasm) => names.map((name, i) => [name, internals.plane(i)] as const);
   const [x, p] = [wasm.internals.plane("grads").slice(), wasm.internals.plane("params")];
