@@ -69,7 +69,7 @@ generate(
 run("typescript/bin/tsc", "-p", "tsconfig.build.json");
 await bundle(at("build/js/index.js"), at("build/dist/index.js"));
 
-const { warmedSignatures } = await import(pathToFileURL(at("build/js/link/warmed.js")).href);
+const { warmedSignatures } = await import(pathToFileURL(at("build/js/warmed.js")).href);
 const { link } = await import(pathToFileURL(at("build/js/link/link.js")).href);
 writeFileSync(at("build/dist/warmed.wasm"), link(warmedSignatures()));
 

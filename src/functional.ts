@@ -5,7 +5,7 @@ import { type Optimizer, type RuleState, writeLeaves } from "./optimizer.js";
 import { isPlainObject, show } from "./show.js";
 import { buildTree, type Layout, matchTree, readTree } from "./tree/layout.js";
 import type { Gradients, Plain } from "./tree/types.js";
-import type { Update } from "./update.js";
+import { chain, type Update } from "./update.js";
 
 /** The state of {@link functional}: plain data, safe to post and to store. */
 export interface FunctionalState<T> {
@@ -47,6 +47,7 @@ export interface FunctionalUpdate {
  */
 export function functional(update: Update, options: InitOptions = {}): FunctionalUpdate {
   const optimizers: Optimizer[] = [];
+  chain(update); // refuses what is no update
 
   const find = (layout: Layout) => optimizers.find(({ internals }) => internals.layout.form === layout.form);
   const remember = (optimizer: Optimizer) => {
@@ -68,6 +69,7 @@ export function functional(update: Update, options: InitOptions = {}): Functiona
       // All is checked before any of it is written.
       const slots = readState(state, optimizer);
       matchTree(layout, grads, "grads");
+      optimizer.zeroGrads(); // a StateError where a rule calls this very function
       writeLeaves(plane("params"), layout, found);
       slots.forEach((leaves, i) => {
         if (program.slots[i]) writeLeaves(plane(i), layout, leaves);

@@ -44,7 +44,7 @@ export class Optimizer<T = unknown> {
     this.backend = Object.freeze(engine.backend);
     writeLeaves(engine.plane("params"), layout, found);
     this.#custom = program.rules.map(({ rule }) =>
-      rule.kind === "custom" ? (rule.init?.(this.params) ?? null) : null,
+      rule.kind === "custom" ? copyPlain(rule.init?.(this.params) ?? null) : null,
     );
   }
 
@@ -85,8 +85,8 @@ export class Optimizer<T = unknown> {
    *   gives no number in its range, StateError between `update()` and `apply()`, DisposedError after `dispose()`:
    *   nothing has changed then
    */
-  step(grads?: Gradients<T>): boolean {
-    this.#run("step", grads, "apply");
+  step(...given: readonly [grads?: Gradients<T>]): boolean {
+    this.#run("step", given, "apply");
     this.#count += 1;
     return true;
   }
@@ -97,8 +97,8 @@ export class Optimizer<T = unknown> {
    * @returns the views of `grads`, which now hold the updates
    * @throws as {@link step}
    */
-  update(grads?: Gradients<T>): Views<T> {
-    this.#run("update", grads, "emit");
+  update(...given: readonly [grads?: Gradients<T>]): Views<T> {
+    this.#run("update", given, "emit");
     this.#phase = "updated";
     return this.grads;
   }
@@ -198,17 +198,21 @@ export class Optimizer<T = unknown> {
     };
   }
 
-  #run(caller: string, grads: Gradients<T> | undefined, sink: "apply" | "emit"): void {
+  #run(caller: string, given: readonly unknown[], sink: "apply" | "emit"): void {
     const engine = this.#ready(caller);
-    // Everything is checked before anything is written.
-    const found =
-      grads === undefined || (grads as unknown) === this.#trees.get("grads")
-        ? null
-        : matchTree(this.#layout, grads, "grads");
-    this.#values.at(this.#count);
-    if (found) writeLeaves(engine.plane("grads"), this.#layout, found);
-    if (this.#hasCustom()) this.#runCustom(engine, sink);
-    else engine.run(sink, () => {});
+    this.#phase = "running";
+    try {
+      // Everything is checked before anything is written; the user's schedules, which may do anything, run first.
+      this.#values.at(this.#count);
+      // A given undefined is a mistake (a function without a return), not the gradients that stand in the views.
+      if (given.length > 0 && given[0] !== this.#trees.get("grads")) {
+        writeLeaves(engine.plane("grads"), this.#layout, matchTree(this.#layout, given[0], "grads"));
+      }
+      if (this.#hasCustom()) this.#runCustom(engine, sink);
+      else engine.run(sink, () => {});
+    } finally {
+      this.#phase = "ready";
+    }
   }
 
   /** A user's function may throw in the middle of a step: then the state is put back, as if it had not begun. */
@@ -216,7 +220,6 @@ export class Optimizer<T = unknown> {
     const slots = this.#program.slots.map((_, i) => engine.plane(i));
     const before = slots.map((plane) => plane.slice());
     const states = [...this.#custom];
-    this.#phase = "running";
     try {
       engine.run(sink, (rule) => {
         const { apply } = this.#program.rules[rule]!.rule as CustomRule;
@@ -224,14 +227,12 @@ export class Optimizer<T = unknown> {
         if (updates !== this.#tree("scratch")) {
           writeLeaves(engine.plane("scratch"), this.#layout, matchTree(this.#layout, updates, "updates"));
         }
-        states[rule] = state;
+        states[rule] = copyPlain(state);
       });
       this.#custom = states;
     } catch (error) {
       for (const [i, plane] of slots.entries()) plane.set(before[i]!);
       throw error;
-    } finally {
-      this.#phase = "ready";
     }
   }
 
@@ -249,7 +250,8 @@ export class Optimizer<T = unknown> {
     if (this.#phase === "updated") {
       throw new StateError(`${caller}() between update() and apply(): grads holds updates that wait for apply()`);
     }
-    if (this.#phase === "running") throw new StateError(`${caller}() from inside a rule of the same optimizer`);
+    if (this.#phase === "running")
+      throw new StateError(`${caller}() from inside a rule or schedule of the same optimizer`);
     return engine;
   }
 
@@ -258,10 +260,14 @@ export class Optimizer<T = unknown> {
     let tree = this.#trees.get(id);
     if (!tree) {
       const { buffer, byteOffset } = engine.plane(id);
-      tree = buildTree(this.#layout.skeleton, (i) => {
-        const { offset, length } = this.#layout.leaves[i]!;
-        return new Float32Array(buffer, byteOffset + offset * 4, length);
-      });
+      tree = buildTree(
+        this.#layout.skeleton,
+        (i) => {
+          const { offset, length } = this.#layout.leaves[i]!;
+          return new Float32Array(buffer, byteOffset + offset * 4, length);
+        },
+        Object.freeze,
+      );
       this.#trees.set(id, tree);
     }
     return tree;
@@ -288,8 +294,12 @@ export interface OptimizerInternals {
 
 /** Copies leaves into a plane, in the layout's order; what lies between them is left alone. */
 export function writeLeaves(plane: Float32Array, layout: Layout, found: readonly FoundLeaf[]): void {
+  // Leaves may be views of this very memory, in other places: those are copied before any of it is written.
+  const own = found.map(({ data }) =>
+    (data as Float32Array | null)?.buffer === plane.buffer ? (data as Float32Array).slice() : data,
+  );
   layout.leaves.forEach(({ offset, length }, i) => {
-    const { data } = found[i]!;
+    const data = own[i]!;
     if (typeof data === "number") plane[offset] = data;
     else if (data !== null && length > 0) plane.set(data, offset);
   });

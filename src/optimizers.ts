@@ -269,6 +269,7 @@ const momentumSpec = {
       `${traceDecay.expected}, or null`,
       (value): value is Scalar | null => value === null || traceDecay.is(value),
     ),
+    range: traceDecay.range!,
   },
   nesterov,
 };

@@ -99,7 +99,8 @@ export function readOptions<Spec extends OptionSpec>(caller: string, given: unkn
       const found = value === undefined ? "missing" : show(value);
       throw new TypeError(`${caller}: ${name} is ${found}, expected ${expected}`);
     }
-    if (range && typeof value !== "function") checkRange(isControl(value) ? value.value : value, range, caller, name);
+    if (range && value !== null && typeof value !== "function")
+      checkRange(isControl(value) ? value.value : value, range, caller, name);
     resolved[name] = value;
   }
   return resolved as Resolved<Spec>;

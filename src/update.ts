@@ -120,8 +120,7 @@ export function updateOf(rule: Rule, options: object): Update {
 export function chain(...updates: readonly Update[]): Update {
   updates.forEach((update, i) => {
     if (!(update instanceof Update)) {
-      const name = typeof update === "function" ? (update as { name?: string }).name : "";
-      const mend = name ? `: call it, as in ${name}()` : ", expected an update such as scaleByAdam()";
+      const mend = typeof update === "function" ? ": call it" : ", expected an update such as scaleByAdam()";
       throw new TypeError(`chain: argument ${i + 1} is ${show(update)}${mend}`);
     }
   });
@@ -133,11 +132,12 @@ export function chain(...updates: readonly Update[]): Update {
  *
  * @throws TypeError for an argument that is no update
  */
-export function compose(a: Update, b: Update): Update {
-  return chain(a, b);
+export function compose(a: Update, b: Update, ...more: readonly Update[]): Update {
+  return chain(a, b, ...more);
 }
 
 /** The update that changes nothing: an empty {@link chain}. */
-export function identity(): Update {
+export function identity(options: Record<never, never> = {}): Update {
+  readOptions("identity", options, {});
   return chain();
 }

@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import * as lanestep from "../src/index.js";
 import { examplesIn, runExample } from "./support/examples.js";
@@ -30,6 +31,28 @@ describe("the README's code runs", () => {
     await runExample(example, (actual, expected) => expect(actual).toEqual(expected));
   });
   it("finds it", () => expect(examples.length).toBeGreaterThan(3));
+});
+
+it("all examples type-check", () => {
+  const examples = [...files, "README.md"].flatMap(examplesIn);
+  const imports = `import { ${Object.keys(lanestep).join(", ")} } from "../../src/index.js";`;
+  const bodies = examples.map(({ where, code }) => {
+    const own = code.replace(/^import .* from "lanestep";$/gm, "");
+    return `// ${where}\nexport async function example() {\n${own}\n}`;
+  });
+  rmSync("build/examples", { recursive: true, force: true });
+  mkdirSync("build/examples", { recursive: true });
+  bodies.forEach((body, i) => {
+    writeFileSync(`build/examples/${i}.ts`, `${imports}\n${body}\n`);
+  });
+  const config = {
+    extends: "../../tsconfig.json",
+    compilerOptions: { noUnusedLocals: false, noUncheckedIndexedAccess: false },
+    include: ["."],
+  };
+  writeFileSync("build/examples/tsconfig.json", JSON.stringify(config));
+  const { stdout } = spawnSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "build/examples"]);
+  expect(stdout.toString()).toBe("");
 });
 
 describe("every public function has a docstring", () => {

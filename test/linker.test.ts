@@ -5,7 +5,7 @@ import { type BodyName, bodies as table } from "../src/generated/bodies.js";
 import * as lanestep from "../src/index.js";
 import { arity, link } from "../src/link/link.js";
 import { signatureOf, type Token } from "../src/link/signature.js";
-import { warmedSignatures } from "../src/link/warmed.js";
+import { warmedSignatures } from "../src/warmed.js";
 import { compile } from "../src/program/program.js";
 import { uniform } from "./oracle/arbitrary.js";
 import { bodies } from "./oracle/bodies.js";

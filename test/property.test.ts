@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { signaturesOf } from "../src/backends/wasm/engine.js";
 import * as lanestep from "../src/index.js";
 import { clipByGlobalNorm, scaleByTrustRatio } from "../src/index.js";
-import { warmedSignatures } from "../src/link/warmed.js";
+import { warmedSignatures } from "../src/warmed.js";
 import { compile } from "../src/program/program.js";
 import {
   anyChain,

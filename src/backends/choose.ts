@@ -3,6 +3,7 @@ import type { StepValues } from "../program/values.js";
 import type { Layout } from "../tree/layout.js";
 import type { Engine } from "./backend.js";
 import { ReferenceEngine } from "./reference/engine.js";
+import { measure } from "./wasm/arena.js";
 import { type LoopSource, signaturesOf, WasmEngine } from "./wasm/engine.js";
 import { compileKernels, compileLoop, prepare, SHARED_PAGES } from "./wasm/modules.js";
 
@@ -28,6 +29,7 @@ export function createEngine(
   step: StepValues,
   { backend, module, warn = true }: InitOptions,
 ): Engine {
+  measure(program, layout, 0);
   if (backend === "reference") return new ReferenceEngine(program, layout, step, "asked for");
   const refusal = whyNoKernels();
   if (!refusal) {

@@ -151,16 +151,20 @@ export function checkLength(
   );
 }
 
-/** Builds a tree of the layout's form, `leafAt(i)` at leaf i. */
-export function buildTree(skeleton: Skeleton, leafAt: (index: number) => unknown): unknown {
+/** Builds a tree of the layout's form, `leafAt(i)` at leaf i; `finish` gets every node. */
+export function buildTree(
+  skeleton: Skeleton,
+  leafAt: (index: number) => unknown,
+  finish: <T extends object>(node: T) => T = (node) => node,
+): unknown {
   if (typeof skeleton === "number") return leafAt(skeleton);
-  const children = skeleton.children.map((child) => buildTree(child, leafAt));
-  if (skeleton.array) return children;
+  const children = skeleton.children.map((child) => buildTree(child, leafAt, finish));
+  if (skeleton.array) return finish(children);
   const node = {};
   skeleton.keys.forEach((key, i) => {
     setChild(node, key, children[i]);
   });
-  return node;
+  return finish(node);
 }
 
 /** Not node[key] = value: the key "__proto__" would set the prototype. */

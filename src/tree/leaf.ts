@@ -44,11 +44,12 @@ function isNumericArray(value: unknown): value is NumericArray {
 }
 
 function isShape(value: unknown): value is readonly number[] {
-  return Array.isArray(value) && value.every((axis) => Number.isSafeInteger(axis) && axis >= 0);
+  return Array.isArray(value) && [...value].every((axis) => Number.isSafeInteger(axis) && axis >= 0);
 }
 
-const isNumberList = (value: readonly unknown[]): value is readonly number[] =>
-  value.every((element) => typeof element === "number");
+/** Not `value.every`, which passes over holes. */
+const isNumberList = (value: unknown): value is readonly number[] =>
+  Array.isArray(value) && [...value].every((element) => typeof element === "number");
 
 /**
  * Reads a value as a leaf; `null` if it is a node (a plain object or an array of other things).
@@ -74,11 +75,14 @@ export function readLeaf(value: unknown, root: string, keys: Keys): FoundLeaf | 
 function readShaped(value: Record<string, unknown>, refuse: (what: string) => TypeError): FoundLeaf | null {
   const names = Object.keys(value);
   const { data, shape } = value;
-  if (!Object.hasOwn(value, "shape") || !isShape(shape)) return null;
+  if (!names.includes("shape") || names.length > (names.includes("data") ? 2 : 1)) return null;
+  if (!isShape(shape)) {
+    // A node may have children called data and shape: then shape is no numbers.
+    if (isPlainObject(shape) || (Array.isArray(shape) && shape.some((axis) => typeof axis === "object"))) return null;
+    throw refuse(`{ data, shape } with ${show(shape)} as shape, expected an array of integers >= 0`);
+  }
   if (names.length === 1) return { kind: "zeros", shape: [...shape], length: sizeOf(shape), data: null };
-  if (names.length !== 2 || !Object.hasOwn(value, "data")) return null;
-  if (!isNumericArray(data) && !(Array.isArray(data) && isNumberList(data))) {
-    // A node with children called data and shape has no array of integers under shape: this was meant as a leaf.
+  if (!isNumericArray(data) && !isNumberList(data)) {
     throw refuse(`{ data, shape } with ${show(data)} as data, expected a typed array or an array of numbers`);
   }
   const length = sizeOf(shape);

@@ -12,7 +12,7 @@ export type Plain<T> = T extends number
   : T extends NumericArray
     ? Float32Array<ArrayBuffer>
     : T extends ShapedLeaf | ZerosLeaf
-      ? { data: Float32Array<ArrayBuffer>; shape: readonly number[] }
+      ? { data: Float32Array<ArrayBuffer>; shape: number[] }
       : { -readonly [Key in keyof T]: Plain<T[Key]> };
 
 /** A tree of gradients for parameters `T`: each leaf in any form that holds as many numbers. */

@@ -42,6 +42,6 @@ export const centralizeRule = {
  *
  * Yong et al.: Gradient Centralization, https://arxiv.org/abs/2004.01461
  */
-export function centralize(): Update {
-  return updateOf(centralizeRule, {});
+export function centralize(options: Record<never, never> = {}): Update {
+  return updateOf(centralizeRule, options);
 }

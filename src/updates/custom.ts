@@ -1,5 +1,4 @@
 import { show } from "../show.js";
-import type { Views } from "../tree/types.js";
 import { Update } from "../update.js";
 import type { CustomRule } from "./rule.js";
 
@@ -43,10 +42,10 @@ function customUpdate(caller: string, parts: Pick<CustomRule, "init" | "apply">,
  *
  * Axon 0.3.1, `Axon.Updates.stateless`
  */
-export function stateless<T>(apply: (updates: Views<T>, params: Views<T>) => unknown): Update {
+export function stateless<T>(apply: (updates: T, params: T) => unknown): Update {
   return customUpdate(
     "stateless",
-    { init: null, apply: (updates, _state, params) => [apply(updates as Views<T>, params as Views<T>), null] },
+    { init: null, apply: (updates, _state, params) => [apply(updates as T, params as T), null] },
     apply,
   );
 }
@@ -82,14 +81,20 @@ export function stateless<T>(apply: (updates: Views<T>, params: Views<T>) => unk
  * Axon 0.3.1, `Axon.Updates.stateful`
  */
 export function stateful<T, State>(
-  init: (params: Views<T>) => State,
-  apply: (updates: Views<T>, state: State, params: Views<T>) => readonly [updates: unknown, state: State],
+  init: (params: T) => State,
+  apply: (updates: T, state: State, params: T) => readonly [updates: unknown, state: State],
 ): Update {
   return customUpdate(
     "stateful",
     {
-      init: (params) => init(params as Views<T>),
-      apply: (updates, state, params) => apply(updates as Views<T>, state as State, params as Views<T>),
+      init: (params) => init(params as T),
+      apply: (updates, state, params) => {
+        const pair = apply(updates as T, state as State, params as T);
+        if (!Array.isArray(pair) || pair.length !== 2) {
+          throw new TypeError(`stateful: its function returned ${show(pair)}, expected [updates, state]`);
+        }
+        return pair as readonly [unknown, unknown];
+      },
     },
     init,
     apply,

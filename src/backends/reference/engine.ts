@@ -109,7 +109,7 @@ export class ReferenceEngine implements Engine {
 
   #add(x: Float32Array | Float64Array): void {
     const params = this.plane("params");
-    for (let k = 0; k < params.length; k++) params[k]! += x[k]!;
+    for (let k = 0; k < params.length; k++) params[k]! += Math.fround(x[k]!);
   }
 
   #flush(): void {

@@ -26,27 +26,13 @@ const GAP_FROM = 2 ** 24;
 /** @throws RangeError with the bytes of every plane, if no memory can hold them; nothing is allocated then */
 export function arenaOf(program: Program, layout: Layout, tileBytes: number): Arena {
   const bytes = layout.size * 4;
-  const planes = [
-    { name: "params", bytes },
-    { name: "grads", bytes },
-    ...program.slots.map(({ name, rule }) => ({ name: `${program.rules[rule]!.rule.name}.${name}`, bytes })),
-    { name: "scratch", bytes: scratchBytes(program, layout) },
-    { name: "tile", bytes: tileBytes },
-  ].filter((plane) => plane.bytes > 0);
-  const gap = bytes >= GAP_FROM ? GAP : 0;
-  const total = planes.reduce((sum, plane) => sum + plane.bytes + gap, 0);
-  const table = () => planes.map((plane) => `${plane.name} ${megabytes(plane.bytes)}`).join(", ");
-  if (!(total <= MAX_BYTES)) {
-    throw new RangeError(
-      `the planes need ${megabytes(total)}, more than the ${megabytes(MAX_BYTES)} of one WebAssembly memory: ${table()}`,
-    );
-  }
+  const { gap, total, table } = measure(program, layout, tileBytes);
   let room: { heap: Heap; base: number };
   try {
     room = Heap.allocate(total);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new RangeError(`the engine has no memory left for ${megabytes(total)}: ${table()}`, { cause: error });
+    throw new RangeError(`the engine has no memory left for ${megabytes(total)}: ${table}`, { cause: error });
   }
   let at = room.base;
   const take = (size: number) => {
@@ -62,6 +48,27 @@ export function arenaOf(program: Program, layout: Layout, tileBytes: number): Ar
     scratch: take(scratchBytes(program, layout)),
     tile: take(tileBytes),
   };
+}
+
+/** What all planes need together; the limit is that of every backend. @throws RangeError */
+export function measure(program: Program, layout: Layout, tileBytes: number) {
+  const bytes = layout.size * 4;
+  const planes = [
+    { name: "params", bytes },
+    { name: "grads", bytes },
+    ...program.slots.map(({ name, rule }) => ({ name: `${program.rules[rule]!.rule.name}.${name}`, bytes })),
+    { name: "scratch", bytes: scratchBytes(program, layout) },
+    { name: "tile", bytes: tileBytes },
+  ].filter((plane) => plane.bytes > 0);
+  const gap = bytes >= GAP_FROM ? GAP : 0;
+  const total = planes.reduce((sum, plane) => sum + plane.bytes + gap, 0);
+  const table = planes.map((plane) => `${plane.name} ${megabytes(plane.bytes)}`).join(", ");
+  if (!(total <= MAX_BYTES)) {
+    throw new RangeError(
+      `the planes need ${megabytes(total)}, more than the ${megabytes(MAX_BYTES)} of one WebAssembly memory: ${table}`,
+    );
+  }
+  return { gap, total, table };
 }
 
 function scratchBytes({ scratch }: Program, { leaves, size }: Layout): number {

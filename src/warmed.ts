@@ -1,0 +1,36 @@
+import { signaturesOf } from "./backends/wasm/engine.js";
+import { bodies } from "./generated/bodies.js";
+import { signatureOf, type Token } from "./link/signature.js";
+import * as optimizers from "./optimizers.js";
+import { compile } from "./program/program.js";
+import { chain, type Update } from "./update.js";
+import { clipByGlobalNorm } from "./updates/clip.js";
+
+/** The named optimizers in all their forms: other options change no loop. */
+function usual(): Update[] {
+  const { rmsprop, sgd, ...others } = optimizers;
+  const forms = [{}, { momentum: 0.9 }, { momentum: 0.9, nesterov: true }];
+  return [
+    ...Object.values(others).map((make) => make()),
+    ...forms.flatMap((form) => [sgd(form), rmsprop(form), rmsprop({ centered: true, ...form })]),
+  ];
+}
+
+/**
+ * The signatures that the build links ahead of time, for engines that compile nothing at run time: every operation
+ * alone, of which the tile path makes any chain, and the loops of the named optimizers, behind a clipped norm or not.
+ */
+export function warmedSignatures(): string[] {
+  const single = [["scale"], ["decay"], ...Object.keys(bodies).map((body) => [body])] as Token[][];
+  const chains = usual().flatMap((update) => [update, chain(clipByGlobalNorm(), update)]);
+  const linked = chains.flatMap(({ rules }) => signaturesOf(compile(rules)));
+  return [
+    ...new Set([
+      ...[[], ...single].map((tokens) => signatureOf(tokens, "store")),
+      signatureOf([], "apply"),
+      ...linked,
+      // What update() runs ends in a store.
+      ...linked.map((signature) => signature.replace(/apply$/, "store")),
+    ]),
+  ].sort();
+}
