@@ -10,6 +10,7 @@ import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSyn
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
+import { instantiate } from "@assemblyscript/loader";
 import { readBodies } from "./bodies.mjs";
 import { bundle } from "./bundle.mjs";
 
@@ -34,10 +35,10 @@ function generate(name, text) {
 
 /** Planes begin right behind what the compiler placed: nothing, or the linear memory of a kernel would overlap them. */
 async function checkKernels(/** @type {Buffer} */ wasm) {
-  const module = await WebAssembly.compile(new Uint8Array(wasm));
+  const { module, exports } = await instantiate(new Uint8Array(wasm));
   if (WebAssembly.Module.imports(module).length > 0) throw new Error("kernels.wasm imports something");
-  const { memory } = (await WebAssembly.instantiate(module, {})).exports;
-  if (new Uint8Array(/** @type {WebAssembly.Memory} */ (memory).buffer).some((byte) => byte !== 0)) {
+  const memory = /** @type {WebAssembly.Memory} */ (exports.memory);
+  if (new Uint8Array(memory.buffer).some((byte) => byte !== 0)) {
     throw new Error("kernels.wasm holds data: the planes would overlap it");
   }
 }

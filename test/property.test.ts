@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { signaturesOf } from "../src/backends/wasm/engine.js";
 import * as lanestep from "../src/index.js";
 import { clipByGlobalNorm, scaleByTrustRatio } from "../src/index.js";
-import { warmedSignatures } from "../src/warmed.js";
 import { compile } from "../src/program/program.js";
+import { warmedSignatures } from "../src/warmed.js";
 import {
   anyChain,
   anyFill,
@@ -16,6 +16,7 @@ import {
   anyTree,
   build,
   type Library,
+  type RuleName,
   type RuleSpec,
   ruleNames,
   runs,
@@ -33,9 +34,10 @@ const isWarmed = (chain: readonly RuleSpec[]) => {
   return signaturesOf(compile(build(lanestep, chain).rules)).every((signature) => given.has(signature));
 };
 
-/** From the first step on, or over a step after which the smallest numbers are flushed. */
+/** Steps done: none, a few (RAdam chooses another body then), or so many that the smallest numbers are flushed soon. */
 const count = fc.oneof(
-  { arbitrary: fc.constant(0), weight: 3 },
+  { arbitrary: fc.constant(0), weight: 2 },
+  { arbitrary: fc.nat(8), weight: 1 },
   { arbitrary: fc.nat(4).map((n) => 59 + n), weight: 1 },
 );
 
@@ -48,24 +50,28 @@ const cases = (chain: fc.Arbitrary<RuleSpec[]>): fc.Arbitrary<Case> =>
     count,
   });
 
-/** Chains that named optimizers run, behind a clipped norm or not. */
+/** The rules of the named optimizers, behind a clipped norm or not. */
 const usualChain = fc
   .tuple(
-    fc.option(anyRule(["clipByGlobalNorm"])),
-    anyRule([
-      "scaleByAdam",
-      "scaleByBelief",
-      "scaleByRadam",
-      "scaleByRms",
-      "scaleByRss",
-      "scaleByStddev",
-      "scaleByYogi",
-      "trace",
-    ]),
-    fc.option(anyRule(["addDecayedWeights"])),
-    anyRule(["scaleByLearningRate"]),
+    fc.option(fc.constant<RuleName>("clipByGlobalNorm")),
+    fc.constantFrom<RuleName[][]>(
+      ["scaleByAdam", "scaleByLearningRate"],
+      ["scaleByAdam", "addDecayedWeights", "scaleByLearningRate"],
+      ["scaleByAdam", "addDecayedWeights", "scaleByTrustRatio", "scaleByLearningRate"],
+      ["scaleByBelief", "scaleByLearningRate"],
+      ["scaleByLearningRate", "addNoise"],
+      ["scaleByRadam", "scaleByLearningRate"],
+      ["scaleByRms", "scaleByLearningRate"],
+      ["scaleByRms", "scaleByLearningRate", "trace"],
+      ["scaleByRss", "scaleByLearningRate"],
+      ["scaleByStddev", "scaleByLearningRate"],
+      ["scaleByStddev", "scaleByLearningRate", "trace"],
+      ["scaleByYogi", "scaleByLearningRate"],
+      ["scaleByLearningRate"],
+      ["trace", "scaleByLearningRate"],
+    ),
   )
-  .map((rules) => rules.filter((rule) => rule !== null));
+  .chain(([clipped, rules]) => fc.tuple(...[clipped ?? [], rules].flat().map((rule) => anyRule([rule]))));
 
 describe("wasm against the interpreter: every bit of updates, parameters and state", () => {
   it("linked, 1 to 6 rules, 5 steps", async () => {
@@ -156,8 +162,7 @@ describe("wasm against reference, one step from the same state, each element rel
   // Yogi jumps where v meets x², the standard deviation cancels, belief without surprise divides by next to nothing.
   const continuous = ruleNames.filter((name) => !/Yogi|Stddev|Belief/.test(name));
   it(`chains of 2 to 6 rules within ${CHAIN_TOLERANCE} of the leaf's largest magnitude`, () => {
-    const chains = fc.array(anyRule(continuous), { minLength: 2, maxLength: 6 });
-    const property = fc.property(chains, fc.nat(), fc.nat(3), (chain, seed, warmUp) => {
+    const property = fc.property(anyChain(continuous, 2), fc.nat(), fc.nat(3), (chain, seed, warmUp) => {
       const { relative, where, index } = compareChain(chain, seed, warmUp);
       if (relative > CHAIN_TOLERANCE) throw new Error(`off by ${relative}: ${where}, element ${index}`);
     });

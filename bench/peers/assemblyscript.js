@@ -4,6 +4,7 @@
 /** @import { Peer } from "../measure.js" */
 
 import { readFileSync } from "node:fs";
+import { instantiateSync } from "@assemblyscript/loader";
 import { wasmPath } from "../build.js";
 import { ADAM, clipFactor, Generator, PLANE_GAP, Scalars } from "../settings.js";
 
@@ -35,8 +36,7 @@ export class AssemblyScriptPeer {
     this.#m = this.#g + stride;
     this.#v = this.#m + stride;
     this.#memory = new WebAssembly.Memory({ initial: Math.ceil((this.#v + stride) / PAGE) });
-    const module = new WebAssembly.Module(readFileSync(wasmPath));
-    const { exports } = new WebAssembly.Instance(module, { env: { memory: this.#memory } });
+    const { exports } = instantiateSync(readFileSync(wasmPath), { env: { memory: this.#memory } });
     this.#kernels = /** @type {Kernels} */ (/** @type {unknown} */ (exports));
   }
 
