@@ -30,7 +30,8 @@ export const trustRatioRule = {
     const updates = Math.max(norms.updates, o.minNorm);
     return params === 0 || updates === 0 ? 1 : (o.trustCoefficient * params) / (updates + o.eps);
   },
-  tolerance: 1e-6,
+  // Of two norms: see clipByGlobalNorm.
+  tolerance: 1.6e-5,
 } as const satisfies NormRule<typeof spec>;
 
 /**
