@@ -83,7 +83,7 @@ export class Optimizer<T = unknown> {
    * @returns whether the parameters changed
    * @throws TreeMismatchError or TypeError for gradients of another form, RangeError for a schedule or control that
    *   gives no number in its range, StateError between `update()` and `apply()`, DisposedError after `dispose()`:
-   *   nothing has changed then
+   *   nothing has changed then. What a rule of the user's own throws: parameters and state are as before
    */
   step(...given: readonly [grads?: Gradients<T>]): boolean {
     this.#run("step", given, "apply");
@@ -149,7 +149,7 @@ export class Optimizer<T = unknown> {
 
   /**
    * Copies the parameters into a tree of the caller's, of the form that `init` was given: into its typed arrays, and
-   * in place of its bare numbers.
+   * in place of its bare numbers. An integer array takes what it can hold: 0.7 becomes 0.
    *
    * @throws TreeMismatchError or TypeError for a tree of another form; nothing is written then
    */
@@ -170,7 +170,7 @@ export class Optimizer<T = unknown> {
     });
   }
 
-  /** Lets go of the arena: it is freed with the last view on it. Everything but this throws DisposedError afterwards. */
+  /** Lets go of the arena: it is freed with the last view on it. All but `count` and `backend` throws DisposedError then. */
   dispose(): void {
     this.#engine = null;
     this.#trees.clear();

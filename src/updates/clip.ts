@@ -67,7 +67,8 @@ export const clipByGlobalNormRule = {
 } as const satisfies NormRule<typeof globalNormSpec>;
 
 /**
- * Scales the whole tree down to a norm of at most maxNorm. One NaN or infinity anywhere makes all updates NaN or zero.
+ * Scales the whole tree down to a norm of at most maxNorm. One NaN or infinity anywhere makes all updates NaN or zero;
+ * so does, on `wasm`, an element beyond 1.8e19, whose square f32 does not hold.
  *
  * `x ← x · min(1, maxNorm / ‖x‖)`, ‖x‖ the root of the sum of squares over all leaves
  *
