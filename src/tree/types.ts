@@ -4,9 +4,7 @@ import type { NumericArray, ShapedLeaf, ZerosLeaf } from "./leaf.js";
 export type Leaf = number | NumericArray | ShapedLeaf | ZerosLeaf;
 
 /** A tree of views with the keys of `T`: every leaf is a `Float32Array` on the optimizer's memory. */
-export type Views<T> =
-  // Only `any` is both: a tree of unknown type has views of unknown type.
-  0 extends 1 & T ? T : T extends Leaf ? Float32Array<ArrayBuffer> : { readonly [Key in keyof T]: Views<T[Key]> };
+export type Views<T> = T extends Leaf ? Float32Array<ArrayBuffer> : { readonly [Key in keyof T]: Views<T[Key]> };
 
 /** A plain tree with the keys of `T`, of fresh arrays; a bare number stays a number. */
 export type Plain<T> = T extends number
