@@ -1,3 +1,5 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+
 import type { BackendInfo, Engine, PlaneId } from "./backends/backend.js";
 import { DisposedError, StateError } from "./errors.js";
 import type { Program } from "./program/program.js";
@@ -9,7 +11,10 @@ import { displayPath } from "./tree/path.js";
 import type { Gradients, Views } from "./tree/types.js";
 import type { CustomRule } from "./updates/rule.js";
 
-/** State of one rule: by slot, views with the keys of the parameters. `{}` for a rule without state. */
+/**
+ * State of one rule: by slot, views with the keys of the parameters. `{}` for a rule without state; of a `stateful` rule
+ * what its function returned, to be cast.
+ */
 export type RuleState<T> = { readonly [slot: string]: Views<T> };
 
 /** What is a tree of planes, for {@link Optimizer.snapshot}. */
@@ -80,7 +85,7 @@ export class Optimizer<T = unknown> {
    * One step: transforms the gradients and adds the result to the parameters, in place. `grads` is not changed by it.
    *
    * @param grads a whole tree of gradients, copied in first; without it, what stands in `grads`
-   * @returns whether the parameters changed
+   * @returns true: the updates were added
    * @throws TreeMismatchError or TypeError for gradients of another form, RangeError for a schedule or control that
    *   gives no number in its range, StateError between `update()` and `apply()`, DisposedError after `dispose()`:
    *   nothing has changed then. What a rule of the user's own throws: parameters and state are as before
@@ -205,7 +210,7 @@ export class Optimizer<T = unknown> {
       // Everything is checked before anything is written; the user's schedules, which may do anything, run first.
       this.#values.at(this.#count);
       // A given undefined is a mistake (a function without a return), not the gradients that stand in the views.
-      if (given.length > 0 && given[0] !== this.#trees.get("grads")) {
+      if (given.length > 0 && (!given[0] || given[0] !== this.#trees.get("grads"))) {
         writeLeaves(engine.plane("grads"), this.#layout, matchTree(this.#layout, given[0], "grads"));
       }
       if (this.#hasCustom()) this.#runCustom(engine, sink);

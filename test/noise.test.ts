@@ -156,6 +156,13 @@ describe("the noise of wasm and of reference is the same within 1e-6", () => {
     expect(furthest(a, b)).toBeLessThanOrEqual(1e-6);
   });
 
+  it("to the last place of f32, and 99.5 % of the numbers to the last bit", () => {
+    const update = addNoise({ ...unit, seed: 8 });
+    const [a, b] = [first(update, 100_000), first(update, 100_000, reference)];
+    expect(a.reduce((most, value, i) => Math.max(most, Math.abs(value / b[i]! - 1)), 0)).toBeLessThanOrEqual(2 ** -23);
+    expect(a.filter((value, i) => value !== b[i]).length).toBeLessThan(500);
+  });
+
   it("added to gradients, behind a scale, at every step", () => {
     const update = chain(scale(-0.5), addNoise({ eta: 0.01, gamma: 0.55, seed: 3 }));
     const [a, b] = [wasm, reference].map((options) => update.initSync({ w: { shape: [1000] } }, options));

@@ -5,6 +5,7 @@ import { bodies } from "../src/generated/bodies.js";
 import * as lanestep from "../src/index.js";
 import { Update } from "../src/update.js";
 import type { Rule } from "../src/updates/rule.js";
+import { ruleNames } from "./oracle/arbitrary.js";
 
 /** Every entry, found in the files that hold them. */
 const modules = Object.values(
@@ -69,6 +70,11 @@ describe("one entry a rule: the sets agree", () => {
       ([, name]) => name!,
     );
     expect(table.sort()).toEqual([...names, ...CUSTOM, "identity"].sort());
+  });
+
+  it("entries and the rules of the property tests' random chains", () => {
+    // There `half` stands for a rule of a user's own.
+    expect(ruleNames.filter((name) => name !== "half").sort()).toEqual(names);
   });
 
   it("entries and golden cases; what no other library has, by name", () => {

@@ -79,7 +79,7 @@ function readShaped(value: Record<string, unknown>, refuse: (what: string) => Ty
   if (!isShape(shape)) {
     // A node may have children called data and shape: then shape is no numbers.
     if (isPlainObject(shape) || (Array.isArray(shape) && shape.some((axis) => typeof axis === "object"))) return null;
-    throw refuse(`{ data, shape } with ${show(shape)} as shape, expected an array of integers >= 0`);
+    throw refuse(`{ data, shape } with ${JSON.stringify(shape)} as shape, expected an array of integers >= 0`);
   }
   if (names.length === 1) return { kind: "zeros", shape: [...shape], length: sizeOf(shape), data: null };
   if (!isNumericArray(data) && !isNumberList(data)) {

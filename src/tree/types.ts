@@ -1,6 +1,6 @@
 import type { NumericArray, ShapedLeaf, ZerosLeaf } from "./leaf.js";
 
-/** What a leaf of a tree may be: see the README's section on trees. */
+/** What a leaf may be: a bare number, a typed array of numbers, `{ data, shape }`, in `init` also `{ shape }`. */
 export type Leaf = number | NumericArray | ShapedLeaf | ZerosLeaf;
 
 /** A tree of views with the keys of `T`: every leaf is a `Float32Array` on the optimizer's memory. */

@@ -14,7 +14,7 @@ export interface RuleSpec {
 }
 
 /** A leaf: its shape; `bare` ones are given as a typed array or a number. */
-export interface LeafSpec {
+interface LeafSpec {
   readonly shape: readonly number[];
   readonly bare: boolean;
 }
@@ -50,7 +50,7 @@ const moments = { b1: decay, b2: decay, eps, epsRoot: eps };
 const seed = fc.oneof(fc.nat(), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }));
 
 /** Options in their ranges. */
-export const ruleOptions = {
+const ruleOptions = {
   addDecayedWeights: fc.record({ decay: finite }),
   addNoise: fc.record({ eta: among(0, 0.01, 1), gamma: among(0, 0.55), seed }),
   centralize: fc.constant({}),

@@ -41,7 +41,7 @@ function fillInDomain(plane: Float32Array, { leaves }: Layout, spread: Spread, r
 }
 
 /** The worst element of a step. */
-export interface Worst {
+interface Worst {
   /** Its error over its scale. */
   readonly error: number;
   readonly words: string;

@@ -15,7 +15,7 @@ export interface ElementStep {
 }
 
 /** By slot, and for the update under `update`; what is missing is relative to its own magnitude. */
-export type Scales = Readonly<Record<string, number>>;
+type Scales = Readonly<Record<string, number>>;
 
 /** Where the terms are so much larger than their sum, none of its digits is left in f32. */
 const LOST = 1e5;

@@ -4,13 +4,16 @@ import * as lanestep from "../../src/index.js";
 
 const words = (text: string) => text.trim().split(/\s+/);
 
-export const RULES = words(`addDecayedWeights addNoise clip clipByGlobalNorm scale scaleByAdam scaleByBelief
-  scaleByLearningRate scaleByRadam scaleByRms scaleByRss scaleByStddev scaleByTrustRatio scaleByYogi trace`);
 export const CHAINS = words("adabelief adagrad adam adamw lamb noisySgd radam rmsprop sgd yogi");
 export const SCHEDULES = words("constant cosineDecay exponentialDecay polynomialDecay");
 export const WITHOUT_OPTIONS = words("centralize identity");
 export const OF_ARGUMENTS = words(`applyUpdates chain compose control functional scaleBySchedule scaleByState
   stateful stateless`);
+const others = [...CHAINS, ...SCHEDULES, ...WITHOUT_OPTIONS, ...OF_ARGUMENTS];
+/** All other functions make a rule of options. */
+export const RULES = Object.entries(lanestep)
+  .filter(([name, value]) => typeof value === "function" && !/Error$/.test(name) && !others.includes(name))
+  .map(([name]) => name);
 
 /** A public function, asked with anything. */
 export function call(name: string, ...given: unknown[]): unknown {
