@@ -9,10 +9,10 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { gzipSync } from "node:zlib";
 import { instantiate } from "@assemblyscript/loader";
 import { readBodies } from "./bodies.mjs";
 import { bundle } from "./bundle.mjs";
+import { printSizes } from "./size.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const at = (/** @type {string[]} */ ...names) => join(root, ...names);
@@ -74,15 +74,7 @@ const { warmedSignatures } = await import(pathToFileURL(at("build/js/warmed.js")
 const { link } = await import(pathToFileURL(at("build/js/link/link.js")).href);
 writeFileSync(at("build/dist/warmed.wasm"), link(warmedSignatures()));
 
-const gzipped = (/** @type {string} */ file) => gzipSync(readFileSync(at("build", file)), { level: 9 }).length;
-const limits = { "dist/index.js": 20_000, "dist/kernels.wasm": 6_000 };
-for (const [file, limit] of Object.entries(limits)) {
-  const size = gzipped(file);
-  console.log(`${file}: ${size} bytes gzipped, limit ${limit}`);
-  if (size > limit) throw new Error(`${file} is past its limit`);
-}
-console.log(`dist/warmed.wasm: ${gzipped("dist/warmed.wasm")} bytes gzipped, a file of its own`);
-
 // Moved at the end: a build that fails leaves the last one in place.
 rmSync(at("dist"), { recursive: true, force: true });
 renameSync(at("build/dist"), at("dist"));
+printSizes();

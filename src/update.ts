@@ -38,7 +38,8 @@ export class Update {
    *
    * @param params a tree: nested plain objects and arrays; leaves are typed arrays of numbers, `{ data, shape }`,
    *   `{ shape }` (zeros) or bare numbers
-   * @param options `backend`: "wasm" or "reference"; `module`: loops linked ahead of time; `warn`: true
+   * @param options `backend`: "wasm" or "reference"; `module`: loops linked ahead of time, `kernels`: kernels compiled ahead,
+   *   for engines that compile nothing at run time; `warn`: true
    * @throws TypeError with the path for a leaf that is not numbers; RangeError with the bytes of every plane for more
    *   than a memory holds; Error if `backend` is given and cannot run
    *
@@ -82,18 +83,21 @@ export class Update {
   }
 }
 
+const compiled = option<object | undefined>(
+  undefined,
+  "a WebAssembly.Module",
+  (value): value is object | undefined =>
+    value === undefined || (typeof WebAssembly === "object" && value instanceof WebAssembly.Module),
+);
+
 const initSpec = {
   backend: option<"wasm" | "reference" | undefined>(
     undefined,
     '"wasm" or "reference"',
     (value) => value === undefined || value === "wasm" || value === "reference",
   ),
-  module: option<object | undefined>(
-    undefined,
-    "a WebAssembly.Module of linked loops",
-    (value): value is object | undefined =>
-      value === undefined || (typeof WebAssembly === "object" && value instanceof WebAssembly.Module),
-  ),
+  module: compiled,
+  kernels: compiled,
   warn: option<boolean>(true, "true or false", (value) => typeof value === "boolean"),
 };
 

@@ -4,7 +4,7 @@ import type { Layout } from "../tree/layout.js";
 import type { Engine } from "./backend.js";
 import { ReferenceEngine } from "./reference/engine.js";
 import { measure } from "./wasm/arena.js";
-import { type LoopSource, signaturesOf, WasmEngine } from "./wasm/engine.js";
+import { type CodeSource, signaturesOf, WasmEngine } from "./wasm/engine.js";
 import { compileKernels, compileLoop, prepare, SHARED_PAGES } from "./wasm/modules.js";
 
 /** Options of `init` and `initSync`. */
@@ -16,6 +16,8 @@ export interface InitOptions {
    * where that is allowed. (Typed `object`: not every set of types knows WebAssembly.)
    */
   readonly module?: object;
+  /** A `WebAssembly.Module` of `lanestep/kernels.wasm`, for engines that compile nothing at run time. */
+  readonly kernels?: object;
   /** Whether to warn on the console where `reference` stands in for `wasm`. */
   readonly warn?: boolean;
 }
@@ -23,25 +25,20 @@ export interface InitOptions {
 let warned = false;
 
 /** Makes the engine of a program; what was prepared is found compiled. */
-export function createEngine(
-  program: Program,
-  layout: Layout,
-  step: StepValues,
-  { backend, module, warn = true }: InitOptions,
-): Engine {
+export function createEngine(program: Program, layout: Layout, step: StepValues, options: InitOptions): Engine {
+  const { backend, warn = true } = options;
   measure(program, layout, 0);
   if (backend === "reference") return new ReferenceEngine(program, layout, step, "asked for");
-  const refusal = whyNoKernels();
-  if (!refusal) {
-    const loops = loopSource(program, module);
-    return new WasmEngine(program, layout, step, loops, `WebAssembly SIMD, ${reasons[loops.path]}`);
+  const code = codeSource(program, options);
+  if (typeof code !== "string") {
+    return new WasmEngine(program, layout, step, code, `WebAssembly SIMD, ${reasons[code.path]}`);
   }
-  if (backend === "wasm") throw new Error(`the wasm backend cannot run here: ${refusal}`);
+  if (backend === "wasm") throw new Error(`the wasm backend cannot run here: ${code}`);
   if (warn && !warned && typeof console === "object") {
     warned = true;
-    console.warn(`lanestep: ${refusal}. The reference backend runs instead, about 20 times slower.`);
+    console.warn(`lanestep: ${code}. The reference backend runs instead, about 20 times slower.`);
   }
-  return new ReferenceEngine(program, layout, step, refusal);
+  return new ReferenceEngine(program, layout, step, code);
 }
 
 /** Compiles what {@link createEngine} will want, off the caller's thread of control. What fails here fails there. */
@@ -52,33 +49,31 @@ export async function prepareEngine(program: Program, { backend, module }: InitO
   await prepare(missing).catch(() => undefined);
 }
 
-const reasons: Record<LoopSource["path"], string> = {
+const reasons: Record<CodeSource["path"], string> = {
   linked: "loops linked for this chain",
-  warmed: "loops linked ahead of time",
-  tiles: "body by body, as the engine compiles nothing at run time",
+  warmed: "loops linked ahead",
+  tiles: "body by body, as nothing compiles at run time",
 };
 
-/** A sentence where the kernels do not compile, else `null`. */
-function whyNoKernels(): string | null {
+/** Compiles what was not given; where that is refused, a sentence. */
+function codeSource(program: Program, { module, kernels }: InitOptions): CodeSource | string {
   if (typeof WebAssembly !== "object") return "this engine has no WebAssembly";
-  try {
-    compileKernels(SHARED_PAGES);
-    return null;
-  } catch (error) {
-    return `this engine does not compile the WebAssembly SIMD kernels (${error instanceof Error ? error.message : error})`;
-  }
-}
-
-function loopSource(program: Program, module: object | undefined): LoopSource {
   const given = exported(module);
-  const missing = signaturesOf(program).filter((signature) => !given.has(signature));
-  if (module && missing.length === 0) return { path: "warmed", module };
+  const has = (signature: string) => given.has(signature);
+  const missing = signaturesOf(program).filter((signature) => !has(signature));
+  const ahead = { module: module ?? null, kernels: kernels ?? null };
+  let ready = false;
   try {
+    if (!kernels) compileKernels(SHARED_PAGES);
+    ready = true;
+    if (missing.length === 0 && [...signaturesOf(program, "emit"), "apply"].every(has)) {
+      return { path: "warmed", ...ahead };
+    }
     missing.forEach(compileLoop);
-    return { path: "linked", module: module ?? null };
+    return { path: "linked", ...ahead };
   } catch (error) {
-    if (!module) throw error;
-    return { path: "tiles", module };
+    if (ready && module) return { path: "tiles", ...ahead };
+    return `this engine does not compile WebAssembly SIMD (${error})`;
   }
 }
 

@@ -17,7 +17,7 @@ interface Entry<Spec extends OptionSpec, Slot extends string = never> {
   readonly name: string;
   readonly options: Spec;
   readonly slots: { readonly [slot in Slot]: PlaneSlot<Spec> };
-  /** Of `wasm` against `reference` on the same input and state: relative to the largest magnitude of the leaf. */
+  /** Of `wasm` against `reference` on the same input and state, relative to the terms that a result is added up from. */
   readonly tolerance: number;
 }
 

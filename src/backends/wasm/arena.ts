@@ -24,12 +24,17 @@ const GAP = 21 * 4096;
 const GAP_FROM = 2 ** 24;
 
 /** @throws RangeError with the bytes of every plane, if no memory can hold them; nothing is allocated then */
-export function arenaOf(program: Program, layout: Layout, tileBytes: number): Arena {
+export function arenaOf(
+  program: Program,
+  layout: Layout,
+  tileBytes: number,
+  kernels: WebAssembly.Module | null,
+): Arena {
   const bytes = layout.size * 4;
   const { gap, total, table } = measure(program, layout, tileBytes);
   let room: { heap: Heap; base: number };
   try {
-    room = Heap.allocate(total);
+    room = Heap.allocate(total, kernels);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new RangeError(`the engine has no memory left for ${megabytes(total)}: ${table}`, { cause: error });

@@ -8,20 +8,21 @@ import { kernelRun, loopRun, normRun, type PassContext, type PreparedPass } from
 
 const APPLY: Variant = { signature: "apply", steps: [] };
 
-/** The loops that `step()` of a program runs. Those of `update()` are linked when it is first called. */
-export function signaturesOf(program: Program): string[] {
+/** The loops that `step()` of a program runs, or its `update()`; those are linked when it is first called. */
+export function signaturesOf(program: Program, sink: "apply" | "emit" = "apply"): string[] {
   const passes = program.stages.flatMap((stage) => (stage.kind === "passes" ? stage.passes : []));
   return passes.flatMap((pass) => {
     if (pass.kind !== "loop") return [];
-    const { variants } = planLoop(program, pass, pass.sink === "park" ? "park" : "apply");
+    const { variants } = planLoop(program, pass, pass.sink === "park" ? "park" : sink);
     return variants.map(({ signature }) => signature);
   });
 }
 
-/** Where loops come from: linked here, or in a module that was linked ahead. */
-export interface LoopSource {
+/** Where code comes from: linked and compiled here, or in modules that were made ahead. */
+export interface CodeSource {
   readonly path: "linked" | "warmed" | "tiles";
   readonly module: WebAssembly.Module | null;
+  readonly kernels: WebAssembly.Module | null;
 }
 
 /** A stage of the program; of a user's function, the rule. */
@@ -31,18 +32,18 @@ type PreparedStage = { readonly byLeaf: boolean; readonly passes: readonly Prepa
 export class WasmEngine implements Engine {
   readonly backend: BackendInfo;
   readonly #context: PassContext;
-  readonly #loops: LoopSource;
+  readonly #loops: CodeSource;
   readonly #stages: Partial<Record<"apply" | "emit", readonly PreparedStage[]>> = {};
   #apply: LoopRunner | null = null;
 
-  constructor(program: Program, layout: Layout, step: StepValues, loops: LoopSource, reason: string) {
+  constructor(program: Program, layout: Layout, step: StepValues, loops: CodeSource, reason: string) {
     this.backend = { name: "wasm", path: loops.path, reason };
     this.#loops = loops;
     this.#context = {
       program,
       layout,
       step,
-      arena: arenaOf(program, layout, loops.path === "tiles" ? TILE : 0),
+      arena: arenaOf(program, layout, loops.path === "tiles" ? TILE : 0, loops.kernels),
       leafFactors: new Map(program.leafFactors.map((index) => [index, new Float64Array(layout.leaves.length)])),
     };
     program.slots.forEach(({ initial }, i) => {

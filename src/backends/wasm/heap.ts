@@ -43,8 +43,10 @@ export class Heap {
   readonly #given = new Map<WebAssembly.Module, Readonly<Record<string, Loop>>>();
   #top = BEGIN;
 
-  private constructor(pages: number) {
-    this.kernels = new WebAssembly.Instance(compileKernels(pages)).exports as unknown as Kernels;
+  private constructor(pages: number, kernels: WebAssembly.Module | null) {
+    this.kernels = new WebAssembly.Instance(kernels ?? compileKernels(pages)).exports as unknown as Kernels;
+    // Kernels that were compiled ahead have the memory of small arenas.
+    if (kernels) this.kernels.memory.grow(Math.max(0, pages - SHARED_PAGES));
     this.buffer = this.kernels.memory.buffer;
   }
 
@@ -54,12 +56,12 @@ export class Heap {
    *
    * @throws RangeError if the engine has no such memory left
    */
-  static allocate(bytes: number): { heap: Heap; base: number } {
+  static allocate(bytes: number, kernels: WebAssembly.Module | null): { heap: Heap; base: number } {
     if (bytes >= SHARED_BELOW) {
-      const heap = new Heap(Math.ceil((BEGIN + bytes) / PAGE));
+      const heap = new Heap(Math.ceil((BEGIN + bytes) / PAGE), kernels);
       return { heap, base: heap.#take(bytes) };
     }
-    if (!shared || shared.#top + bytes > shared.buffer.byteLength) shared = new Heap(SHARED_PAGES);
+    if (!shared || shared.#top + bytes > shared.buffer.byteLength) shared = new Heap(SHARED_PAGES, kernels);
     return { heap: shared, base: shared.#take(bytes) };
   }
 
