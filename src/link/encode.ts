@@ -63,7 +63,7 @@ const list = (items: readonly Code[]): Code => unsigned(items.length).concat(...
 /** Names are signatures: ASCII. */
 const text = (name: string): Code => unsigned(name.length).concat(Array.from(name, (c) => c.charCodeAt(0)));
 
-/** One memory of so many pages, exported or not; without a maximum. */
+/** The section of one memory, of so many pages and without a maximum. */
 export const memorySection = (pages: number): Code => section(5, [1, 0, ...unsigned(pages)]);
 
 /** A module that imports `env.memory` and exports the functions by name; profilers show the same names. */

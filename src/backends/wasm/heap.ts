@@ -35,7 +35,7 @@ const SHARED_BELOW = PAGE;
 
 export const MAX_BYTES = MAX_PAGES * PAGE - BEGIN;
 
-/** One memory with its kernels and its instances of linked loops. It never grows: see kernelBytes. */
+/** One memory with its kernels and its instances of linked loops. It does not grow after its first view. */
 export class Heap {
   readonly kernels: Kernels;
   readonly buffer: ArrayBuffer;
