@@ -46,7 +46,7 @@ export class Heap {
   private constructor(pages: number, kernels: WebAssembly.Module | null) {
     this.kernels = new WebAssembly.Instance(kernels ?? compileKernels(pages)).exports as unknown as Kernels;
     // Kernels that were compiled ahead have the memory of small arenas.
-    if (kernels) this.kernels.memory.grow(Math.max(0, pages - SHARED_PAGES));
+    if (kernels && pages > SHARED_PAGES) this.kernels.memory.grow(pages - SHARED_PAGES);
     this.buffer = this.kernels.memory.buffer;
   }
 

@@ -1,0 +1,99 @@
+// Engines that compile little or nothing at run time, and those without WebAssembly: what runs there, and what it says.
+
+import { readFileSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import * as linked from "../src/index.js";
+import { bitsIn } from "./support/untouched.js";
+
+const read = (name: string) => new WebAssembly.Module(readFileSync(`dist/${name}`));
+const ahead = { kernels: read("kernels.wasm"), module: read("warmed.wasm") };
+const compile = { Module: WebAssembly.Module, compile: WebAssembly.compile };
+
+/** A copy of the library that has compiled nothing yet. */
+async function freshLibrary(): Promise<typeof linked> {
+  vi.resetModules();
+  return import("../src/index.js");
+}
+
+/** As under a Content-Security-Policy without `wasm-unsafe-eval`, or in workerd. */
+function refuseToCompile() {
+  const refused = new WebAssembly.CompileError("code generation disallowed");
+  WebAssembly.Module = new Proxy(compile.Module, {
+    construct() {
+      throw refused;
+    },
+  });
+  WebAssembly.compile = () => Promise.reject(refused);
+}
+
+const params = () => ({ w: { shape: [300, 300] }, b: Float32Array.of(1, 2, 3) });
+
+function run(optimizer: linked.Optimizer<ReturnType<typeof params>>) {
+  const { w, b } = optimizer.grads;
+  for (let step = 0; step < 3; step++) {
+    for (let i = 0; i < w.length; i++) w[i] = Math.fround(((i * 31 + step * 17) % 211) - 105) / 97;
+    b.set([1, -2, step]);
+    optimizer.step();
+  }
+  optimizer.update();
+  optimizer.apply();
+  return bitsIn([optimizer.params.w, optimizer.params.b]);
+}
+
+let warnings: string[];
+beforeEach(() => {
+  warnings = [];
+  vi.spyOn(console, "warn").mockImplementation((text: string) => void warnings.push(text));
+});
+afterEach(() => {
+  vi.unstubAllGlobals();
+  Object.assign(WebAssembly, compile);
+  vi.restoreAllMocks();
+});
+
+describe("an engine that compiles nothing, given kernels and loops that were compiled ahead", () => {
+  it.each([
+    ["warmed", "a usual chain", (l: typeof linked) => l.chain(l.clipByGlobalNorm(), l.adamw({ decay: 0.01 }))],
+    ["warmed", "radam, with both its loops", (l: typeof linked) => l.radam({ b2: 0.5, threshold: 4 })],
+    ["tiles", "an unusual chain", (l: typeof linked) => l.chain(l.trace(), l.clip(), l.scaleByAdam(), l.scale(-0.1))],
+  ])("%s: %s, the bits of the linked loops", async (path, _, make) => {
+    const expected = run(make(linked).initSync(params()));
+    refuseToCompile();
+    const optimizer = await make(await freshLibrary()).init(params(), ahead);
+    expect(optimizer.backend).toMatchObject({ name: "wasm", path });
+    expect(run(optimizer)).toEqual(expected);
+    expect(warnings).toEqual([]);
+  });
+});
+
+describe("without WebAssembly SIMD the reference backend stands in", () => {
+  it("where nothing compiles, with one warning", async () => {
+    refuseToCompile();
+    const { adam } = await freshLibrary();
+    const optimizer = await adam().init(params());
+    adam().initSync(params());
+    expect(optimizer.backend).toMatchObject({ name: "reference", path: "reference" });
+    expect(optimizer.backend.reason).toMatch(/does not compile WebAssembly SIMD .*code generation disallowed/);
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatch(
+      /^lanestep: this engine does not compile WebAssembly SIMD .* The reference backend runs/,
+    );
+    expect(optimizer.step()).toBe(true);
+  });
+
+  it("where there is no WebAssembly, silently if so wanted", async () => {
+    vi.stubGlobal("WebAssembly", undefined);
+    const { adam } = await freshLibrary();
+    const optimizer = await adam().init(params(), { warn: false });
+    expect(optimizer.backend).toMatchObject({ name: "reference", reason: "this engine has no WebAssembly" });
+    expect(warnings).toEqual([]);
+  });
+
+  it("but not where wasm was asked for", async () => {
+    refuseToCompile();
+    const { adam } = await freshLibrary();
+    const refusal = "the wasm backend cannot run here: this engine does not compile WebAssembly SIMD";
+    await expect(adam().init(params(), { backend: "wasm" })).rejects.toThrow(refusal);
+    expect(() => adam().initSync(params(), { backend: "wasm" })).toThrow(refusal);
+  });
+});
