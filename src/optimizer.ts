@@ -2,7 +2,7 @@
 
 import type { BackendInfo, Engine, PlaneId } from "./backends/backend.js";
 import { DisposedError, StateError } from "./errors.js";
-import type { Program } from "./program/program.js";
+import { bySlot, type Program } from "./program/program.js";
 import type { StepValues } from "./program/values.js";
 import { show } from "./show.js";
 import { buildTree, type Layout, matchTree } from "./tree/layout.js";
@@ -74,8 +74,7 @@ export class Optimizer<T = unknown> {
     // A user's own state is replaced with every step, so it is looked up each time.
     this.#state ??= this.#program.rules.map(({ rule }, i) => {
       if (rule.kind === "custom") return {};
-      const slots = this.#program.slots.flatMap((slot, at) => (slot.rule === i ? [[slot.name, this.#tree(at)]] : []));
-      return Object.freeze(Object.fromEntries(slots));
+      return Object.freeze(bySlot(this.#program, i, (slot) => this.#tree(slot) as Views<T>));
     });
     if (!this.#hasCustom()) return this.#state;
     return this.#state.map((state, i) => (this.#custom[i] ?? state) as RuleState<T>);
@@ -142,9 +141,7 @@ export class Optimizer<T = unknown> {
       case "state":
         return this.#program.rules.map(({ rule }, i) => {
           if (rule.kind === "custom") return copyPlain(this.#custom[i] ?? {});
-          return Object.fromEntries(
-            this.#program.slots.flatMap((slot, at) => (slot.rule === i ? [[slot.name, this.#copy(at)]] : [])),
-          );
+          return bySlot(this.#program, i, (slot) => this.#copy(slot));
         }) as unknown as Result;
       default:
         name satisfies never;

@@ -74,6 +74,10 @@ export interface Program {
   readonly leafFactors: readonly number[];
 }
 
+/** An object with the slots of one rule: by name, what `pick` gives for a slot's index in the program. */
+export const bySlot = <Value>({ slots }: Program, rule: number, pick: (slot: number) => Value): Record<string, Value> =>
+  Object.fromEntries(slots.flatMap((slot, i) => (slot.rule === rule ? [[slot.name, pick(i)]] : [])));
+
 /** Compiles a chain. It depends on the chain's structure alone, never on the values of its options. */
 export function compile(rules: readonly BoundRule[]): Program {
   const stages: Stage[] = [];

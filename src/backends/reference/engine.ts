@@ -1,7 +1,7 @@
 // Every rule by its formula, unfolded, in double precision, in plain JavaScript: the oracle of the tests, and what runs
 // where an engine has no WebAssembly SIMD. State and parameters are f32, as everywhere; within a step x is not rounded.
 
-import type { Program } from "../../program/program.js";
+import { bySlot, type Program } from "../../program/program.js";
 import type { StepValues } from "../../program/values.js";
 import type { Layout, LayoutLeaf } from "../../tree/layout.js";
 import type { BoundRule } from "../../updates/rule.js";
@@ -61,10 +61,8 @@ export class ReferenceEngine implements Engine {
       case "elementwise": {
         const reference = rule.reference(options, step);
         for (const leaf of this.#layout.leaves) {
-          const state = this.#program.slots.flatMap((slot, i) =>
-            slot.rule === index ? [[slot.name, this.#of(this.plane(i), leaf)]] : [],
-          );
-          reference(this.#of(this.#x, leaf), this.#of(this.plane("params"), leaf), Object.fromEntries(state));
+          const state = bySlot(this.#program, index, (slot) => this.#of(this.plane(slot), leaf));
+          reference(this.#of(this.#x, leaf), this.#of(this.plane("params"), leaf), state);
         }
         break;
       }
