@@ -13,6 +13,8 @@
 
 /** @typedef {"clipped" | "plain"} Variant */
 
+/** lanestep's loop without the step around it. */
+export const LINKED = "linked loop";
 export const BY_HAND = "AssemblyScript";
 export const LEAVES = "lanestep, 300 leaves";
 const NATIVE = /^C /;
@@ -48,14 +50,14 @@ export function fastestNative(measurements) {
 
 /** @param {string[]} cells */
 function row(cells) {
-  const widths = [12, 10, 18, 30, 18];
+  const widths = [12, 10, 18, 18, 30, 18];
   return cells
     .map((cell, i) => cell.padEnd(widths[i] ?? 0))
     .join("")
     .trimEnd();
 }
 
-export const header = row(["parameters", "lanestep", "AssemblyScript", "native C", "plain JS"]);
+export const header = row(["parameters", "lanestep", "its loop alone", "AssemblyScript", "native C", "plain JS"]);
 
 /**
  * @param {SizeResult} result
@@ -69,6 +71,7 @@ export function sizeRow({ length, ...variants }, variant) {
   return row([
     size(length),
     time(named(measurements, "lanestep")),
+    peer(named(measurements, LINKED)),
     peer(named(measurements, BY_HAND)),
     native ? `${peer(native)}  ${native.name}` : "no compiler",
     peer(named(measurements, PLAIN_JS)),

@@ -6,6 +6,7 @@
 import { interleave, report } from "../measure.js";
 import { AssemblyScriptPeer } from "../peers/assemblyscript.js";
 import { LanestepPeer } from "../peers/lanestep.js";
+import { BY_HAND } from "../table.js";
 
 const REAL_STEPS = 100;
 const SOON = 1_000;
@@ -39,7 +40,7 @@ const start = await lanestepAfter(0);
 const soon = await lanestepAfter(SOON);
 const late = await lanestepAfter(LATE);
 const zeros = { soon: moments(soon), late: moments(late) };
-const byHand = new AssemblyScriptPeer(length);
+const byHand = new AssemblyScriptPeer(BY_HAND, length);
 await byHand.reset();
 await byHand.run(true, REAL_STEPS);
 byHand.zeroGrads();

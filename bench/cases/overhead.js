@@ -4,12 +4,13 @@
 import { interleave, report } from "../measure.js";
 import { AssemblyScriptPeer } from "../peers/assemblyscript.js";
 import { LanestepPeer } from "../peers/lanestep.js";
+import { BY_HAND } from "../table.js";
 
 const LENGTH = 16;
 const rounds = Number(process.argv[2]);
 
 const lanestep = new LanestepPeer("lanestep", [LENGTH]);
-const byHand = new AssemblyScriptPeer(LENGTH);
+const byHand = new AssemblyScriptPeer(BY_HAND, LENGTH);
 await lanestep.reset();
 await byHand.reset();
 const measurements = await interleave(

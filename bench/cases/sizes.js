@@ -6,11 +6,11 @@
 
 import { natives } from "../build.js";
 import { interleave, report } from "../measure.js";
-import { AssemblyScriptPeer } from "../peers/assemblyscript.js";
+import { AssemblyScriptPeer, linkedLoop } from "../peers/assemblyscript.js";
 import { JavaScriptPeer } from "../peers/javascript.js";
 import { LanestepPeer, leafLengths } from "../peers/lanestep.js";
 import { NativePeer } from "../peers/native.js";
-import { LEAVES } from "../table.js";
+import { BY_HAND, LEAVES, LINKED } from "../table.js";
 
 const CHECKED_STEPS = 10;
 const TOLERANCE = 1e-5;
@@ -22,7 +22,12 @@ const rounds = Number(process.argv[3]);
 
 const lanestep = new LanestepPeer("lanestep", [length]);
 /** @type {Peer[]} */
-const peers = [lanestep, new AssemblyScriptPeer(length), new JavaScriptPeer(length)];
+const peers = [
+  lanestep,
+  new AssemblyScriptPeer(LINKED, length, linkedLoop),
+  new AssemblyScriptPeer(BY_HAND, length),
+  new JavaScriptPeer(length),
+];
 for (const native of natives) if (native.exists()) peers.push(new NativePeer(native, length));
 if (process.argv[4] === "leaves") peers.push(new LanestepPeer(LEAVES, leafLengths(length)));
 

@@ -1,5 +1,6 @@
 // @ts-check
-// The hand-written AssemblyScript loop, driven as lean as JavaScript can.
+// The hand-written AssemblyScript loop, driven as lean as JavaScript can; and lanestep's linked loop in its place, driven
+// the same: what a step costs outside its loop shows in neither.
 
 /** @import { Peer } from "../measure.js" */
 
@@ -8,17 +9,20 @@ import { instantiateSync } from "@assemblyscript/loader";
 import { wasmPath } from "../build.js";
 import { ADAM, clipFactor, Generator, PLANE_GAP, Scalars } from "../settings.js";
 
+/** From the build, as the package does not export its linker. */
+const { link } = await import(new URL("../../build/js/link/link.js", import.meta.url).href);
+
 const PAGE = 65536;
 
 /**
  * @typedef {object} Kernels
  * @property {(g: number, bytes: number) => number} sumOfSquares
- * @property {(p: number, g: number, m: number, v: number, bytes: number, ...scalars: number[]) => void} adamw
+ * @property {(p: number, g: number, m: number, v: number, bytes: number, clip: number, rest1: number, b2: number,
+ *   rest2: number, root: number, eps: number, alpha: number, beta: number) => void} adamw
  */
 
 /** @implements {Peer} */
 export class AssemblyScriptPeer {
-  name = "AssemblyScript";
   #scalars = new Scalars();
   #kernels;
   #memory;
@@ -28,8 +32,13 @@ export class AssemblyScriptPeer {
   #m;
   #v;
 
-  /** @param {number} length a multiple of 16 */
-  constructor(length) {
+  /**
+   * @param {string} name
+   * @param {number} length a multiple of 16
+   * @param {((memory: WebAssembly.Memory) => Kernels["adamw"])=} otherLoop in place of the hand-written one
+   */
+  constructor(name, length, otherLoop) {
+    this.name = name;
     const stride = length * 4 + PLANE_GAP;
     this.#length = length;
     this.#g = this.#p + stride;
@@ -37,7 +46,8 @@ export class AssemblyScriptPeer {
     this.#v = this.#m + stride;
     this.#memory = new WebAssembly.Memory({ initial: Math.ceil((this.#v + stride) / PAGE) });
     const { exports } = instantiateSync(readFileSync(wasmPath), { env: { memory: this.#memory } });
-    this.#kernels = /** @type {Kernels} */ (/** @type {unknown} */ (exports));
+    const { sumOfSquares, adamw } = /** @type {Kernels} */ (/** @type {unknown} */ (exports));
+    this.#kernels = { sumOfSquares, adamw: otherLoop?.(this.#memory) ?? adamw };
   }
 
   async reset() {
@@ -96,4 +106,15 @@ export class AssemblyScriptPeer {
   }
 
   close() {}
+}
+
+/** @param {WebAssembly.Memory} memory */
+export function linkedLoop(memory) {
+  const signature = "scale|adam|decay|apply";
+  const module = new WebAssembly.Module(link([signature]));
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  const loop = /** @type {(...args: number[]) => void} */ (exports[signature]);
+  /** @type {Kernels["adamw"]} */
+  return (p, g, m, v, bytes, clip, rest1, b2, rest2, root, eps, alpha, beta) =>
+    loop(p, g, 0, 0, bytes, clip, m, v, rest1, b2, rest2, root, eps, alpha, beta);
 }
