@@ -45,6 +45,7 @@ export async function bundle(input, file) {
       terser({
         module: true,
         ecma: 2020,
+        keep_classnames: /^(Optimizer|Update)$/, // what a console shows
         compress: { passes: 3, pure_getters: true, unsafe_arrows: true, unsafe_methods: true },
         format: { comments: /^!/ },
       }),
