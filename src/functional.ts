@@ -72,7 +72,7 @@ export function functional(update: Update, options: InitOptions = {}): Functiona
       optimizer.zeroGrads(); // a StateError where a rule calls this very function
       writeLeaves(plane("params"), layout, found);
       slots.forEach((leaves, i) => {
-        if (program.slots[i]) writeLeaves(plane(i), layout, leaves);
+        writeLeaves(plane(i), layout, leaves);
       });
       program.rules.forEach(({ rule }, i) => {
         if (rule.kind === "custom") custom[i] = state.rules[i];

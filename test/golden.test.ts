@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { philox, type Words } from "../src/updates/philox.js";
 import { expectClose, largestOf } from "./support/close.js";
 import {
   type Call,
@@ -161,15 +160,3 @@ for (const golden of readGolden(folder)) {
     });
   });
 }
-
-describe("philox4x32-10.json", () => {
-  const { vectors } = JSON.parse(readFileSync(`${own}/philox4x32-10.json`, "utf8")) as {
-    vectors: readonly Record<"counter" | "key" | "output", readonly string[]>[];
-  };
-  const words = (hexadecimal: readonly string[]) => hexadecimal.map((word) => Number.parseInt(word, 16));
-
-  it.each(vectors)("vector %#: Random123's known answer", (vector) => {
-    const [key0, key1] = words(vector.key);
-    expect(philox(words(vector.counter) as unknown as Words, key0!, key1!)).toEqual(words(vector.output));
-  });
-});

@@ -26,9 +26,12 @@ let warned = false;
 
 /** Makes the engine of a program; what was prepared is found compiled. */
 export function createEngine(program: Program, layout: Layout, step: StepValues, options: InitOptions): Engine {
-  const { backend, warn = true } = options;
-  measure(program, layout, 0);
-  if (backend === "reference") return new ReferenceEngine(program, layout, step, "asked for");
+  const { backend, warn } = options;
+  const reference = (reason: string) => {
+    measure(program, layout, 0);
+    return new ReferenceEngine(program, layout, step, reason);
+  };
+  if (backend === "reference") return reference("asked for");
   const code = codeSource(program, options);
   if (typeof code !== "string") {
     return new WasmEngine(program, layout, step, code, `WebAssembly SIMD, ${reasons[code.path]}`);
@@ -38,15 +41,13 @@ export function createEngine(program: Program, layout: Layout, step: StepValues,
     warned = true;
     console.warn(`lanestep: ${code}. The reference backend runs instead, about 20 times slower.`);
   }
-  return new ReferenceEngine(program, layout, step, code);
+  return reference(code);
 }
 
 /** Compiles what {@link createEngine} will want, off the caller's thread of control. What fails here fails there. */
-export async function prepareEngine(program: Program, { backend, module }: InitOptions): Promise<void> {
+export async function prepareEngine(program: Program, { backend, module, kernels }: InitOptions): Promise<void> {
   if (backend === "reference" || typeof WebAssembly !== "object") return;
-  const given = exported(module);
-  const missing = signaturesOf(program).filter((signature) => !given.has(signature));
-  await prepare(missing).catch(() => undefined);
+  await prepare(missingLoops(program, exported(module)), !kernels).catch(() => undefined);
 }
 
 const reasons: Record<CodeSource["path"], string> = {
@@ -59,14 +60,13 @@ const reasons: Record<CodeSource["path"], string> = {
 function codeSource(program: Program, { module, kernels }: InitOptions): CodeSource | string {
   if (typeof WebAssembly !== "object") return "this engine has no WebAssembly";
   const given = exported(module);
-  const has = (signature: string) => given.has(signature);
-  const missing = signaturesOf(program).filter((signature) => !has(signature));
+  const missing = missingLoops(program, given);
   const ahead = { module: module ?? null, kernels: kernels ?? null };
   let ready = false;
   try {
     if (!kernels) compileKernels(SHARED_PAGES);
     ready = true;
-    if (missing.length === 0 && [...signaturesOf(program, "emit"), "apply"].every(has)) {
+    if (missing.length === 0 && [...signaturesOf(program, "emit"), "apply"].every((loop) => given.has(loop))) {
       return { path: "warmed", ...ahead };
     }
     missing.forEach(compileLoop);
@@ -76,6 +76,9 @@ function codeSource(program: Program, { module, kernels }: InitOptions): CodeSou
     return `this engine does not compile WebAssembly SIMD (${error})`;
   }
 }
+
+const missingLoops = (program: Program, given: ReadonlySet<string>): string[] =>
+  signaturesOf(program).filter((signature) => !given.has(signature));
 
 const exported = (module: object | undefined): ReadonlySet<string> =>
   new Set(module ? WebAssembly.Module.exports(module).map(({ name }) => name) : []);

@@ -8,8 +8,8 @@ export const V128 = 0x7b;
 /** One instruction byte after another; numbers below 256. */
 export type Code = number[];
 
-export const LOCAL_GET = 0x20;
-export const LOCAL_SET = 0x21;
+const LOCAL_GET = 0x20;
+const LOCAL_SET = 0x21;
 
 const SIMD = 0xfd;
 const ALIGN_16 = 0x04;

@@ -25,7 +25,7 @@ export class StepValues {
   /**
    * Fills in the values of a step.
    *
-   * @throws RangeError for a schedule or control that gives no number, or one out of range; nothing was written then
+   * @throws RangeError for a schedule or control that gives no number, or one out of range; no plane was written then
    */
   at(step: number): void {
     this.step = step;
@@ -33,9 +33,6 @@ export class StepValues {
     for (let i = 0; i < rules.length; i++) {
       const { rule, options } = rules[i]!;
       if (this.#live[i]) this.options[i] = resolveAll(options, step, rule.name, rule.options);
-    }
-    for (let i = 0; i < rules.length; i++) {
-      const { rule } = rules[i]!;
       const named = this.#named[i]!;
       if (rule.kind === "linear") this.values[named[0]!.index] = rule.scalar(this.options[i], step);
       else if (rule.kind === "elementwise" || rule.kind === "kernel") {

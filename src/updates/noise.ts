@@ -17,7 +17,7 @@ export interface AddNoiseOptions {
 const isSeed = (value: unknown): value is number | bigint =>
   typeof value === "bigint" ? value >= 0n && value < 1n << 64n : Number.isSafeInteger(value) && (value as number) >= 0;
 
-export const noiseSpec = {
+const noiseSpec = {
   eta: scalar(0.01, nonNegative),
   gamma: scalar(0.55, nonNegative),
   seed: option<number | bigint>(0, "an integer from 0 to 2^53 - 1, or a BigInt below 2^64", isSeed),
