@@ -1,5 +1,5 @@
-import { pow, sinPi } from "./math.js";
-import type { OptionSpec } from "./options.js";
+import { pow } from "../math.js";
+import type { OptionSpec } from "../options.js";
 import {
   finite,
   flag,
@@ -9,10 +9,9 @@ import {
   positive,
   positiveInteger,
   readOptions,
-} from "./options.js";
-
-/** A function of the step, which is the number of updates before this one: the first update sees 0. */
-export type Schedule = (step: number) => number;
+} from "../options.js";
+import { halfWave, numberOrNull } from "./curves.js";
+import type { Schedule } from "./schedule.js";
 
 export interface ExponentialDecayOptions {
   /** The value at the beginning, a finite number; 1e-2 by default. */
@@ -25,6 +24,8 @@ export interface ExponentialDecayOptions {
   readonly transitionBegin?: number | undefined;
   /** Whether the value changes only after whole transitions; false by default. */
   readonly staircase?: boolean | undefined;
+  /** The least value where `decayRate` is below 1, else the greatest, a finite number; `null`, none, by default. */
+  readonly endValue?: number | null | undefined;
 }
 
 const exponentialDecaySpec = {
@@ -33,16 +34,17 @@ const exponentialDecaySpec = {
   transitionSteps: number(10, positiveInteger),
   transitionBegin: number(0, nonNegativeInteger),
   staircase: flag(false),
+  endValue: numberOrNull(finite),
 } satisfies OptionSpec<ExponentialDecayOptions>;
 
 /**
  * Multiplies a value by a constant factor every `transitionSteps` steps, smoothly or in stairs.
  *
  * value = initValue · decayRate^(max(step - transitionBegin, 0) / transitionSteps), the exponent rounded down if
- * `staircase` is set
+ * `staircase` is set; then max(value, endValue) where decayRate < 1, else min(value, endValue), if `endValue` is set
  *
  * @param options `initValue` (finite), `decayRate` (> 0; above 1 the value grows), `transitionSteps` (integer >= 1),
- *   `transitionBegin` (integer >= 0), `staircase` (boolean)
+ *   `transitionBegin` (integer >= 0), `staircase` (boolean), `endValue` (finite, or null)
  * @returns a function of the step, an integer >= 0
  * @throws TypeError if an option is unknown or has the wrong type; RangeError if a number is out of range
  *
@@ -53,17 +55,20 @@ const exponentialDecaySpec = {
  * rate(3); // => 0.05
  * ```
  *
- * Source: Axon 0.3.1, Axon.Schedules.exponential_decay.
+ * Source: Axon 0.3.1, Axon.Schedules.exponential_decay; `endValue` from Optax. PyTorch's ExponentialLR is this with
+ * `transitionSteps` 1, its StepLR this with `staircase`.
  */
 export function exponentialDecay(options?: ExponentialDecayOptions): Schedule {
-  const { initValue, decayRate, transitionSteps, transitionBegin, staircase } = readOptions(
+  const { initValue, decayRate, transitionSteps, transitionBegin, staircase, endValue } = readOptions(
     "exponentialDecay",
     options,
     exponentialDecaySpec,
   );
   return (step) => {
     const transitions = Math.max(step - transitionBegin, 0) / transitionSteps;
-    return initValue * pow(decayRate, staircase ? Math.floor(transitions) : transitions);
+    const value = initValue * pow(decayRate, staircase ? Math.floor(transitions) : transitions);
+    if (endValue === null) return value;
+    return decayRate < 1 ? Math.max(value, endValue) : Math.min(value, endValue);
   };
 }
 
@@ -74,20 +79,23 @@ export interface CosineDecayOptions {
   readonly decaySteps?: number | undefined;
   /** The last value as a part of `initValue`, at least 0; 0 by default. */
   readonly alpha?: number | undefined;
+  /** The power of the wave, above 0; 1 by default. */
+  readonly exponent?: number | undefined;
 }
 
 const cosineDecaySpec = {
   initValue: number(1e-2, finite),
   decaySteps: number(10, positiveInteger),
   alpha: number(0, nonNegative),
+  exponent: number(1, positive),
 } satisfies OptionSpec<CosineDecayOptions>;
 
 /**
  * Takes a value down along half a wave of the cosine, then keeps it.
  *
- * value = initValue · ((1 - alpha) · (1 + cos(π · min(step, decaySteps) / decaySteps)) / 2 + alpha)
+ * value = initValue · ((1 - alpha) · ((1 + cos(π · min(step, decaySteps) / decaySteps)) / 2)^exponent + alpha)
  *
- * @param options `initValue` (finite), `decaySteps` (integer >= 1), `alpha` (>= 0)
+ * @param options `initValue` (finite), `decaySteps` (integer >= 1), `alpha` (>= 0), `exponent` (> 0)
  * @returns a function of the step, an integer >= 0
  * @throws TypeError if an option is unknown or has the wrong type; RangeError if a number is out of range
  *
@@ -98,14 +106,13 @@ const cosineDecaySpec = {
  * rate(1000); // => 0.05
  * ```
  *
- * Source: Axon 0.3.1, Axon.Schedules.cosine_decay; https://arxiv.org/abs/1608.03983
+ * Source: Axon 0.3.1, Axon.Schedules.cosine_decay; `exponent` from Optax; https://arxiv.org/abs/1608.03983
  */
 export function cosineDecay(options?: CosineDecayOptions): Schedule {
-  const { initValue, decaySteps, alpha } = readOptions("cosineDecay", options, cosineDecaySpec);
+  const { initValue, decaySteps, alpha, exponent } = readOptions("cosineDecay", options, cosineDecaySpec);
   return (step) => {
-    // (1 + cos(π - θ)) / 2 = sin²(θ / 2), which does not cancel near the end.
-    const sine = sinPi(Math.max(decaySteps - step, 0) / (2 * decaySteps));
-    return initValue * ((1 - alpha) * sine * sine + alpha);
+    const wave = halfWave(Math.max(decaySteps - step, 0) / decaySteps);
+    return initValue * ((1 - alpha) * pow(wave, exponent) + alpha);
   };
 }
 
@@ -177,7 +184,7 @@ const polynomialDecaySpec = {
  * rate(4); // => 0
  * ```
  *
- * Source: Axon 0.3.1, Axon.Schedules.polynomial_decay.
+ * Source: Axon 0.3.1, Axon.Schedules.polynomial_decay; the same as Optax's polynomial_schedule.
  */
 export function polynomialDecay(options?: PolynomialDecayOptions): Schedule {
   const { initValue, endValue, power, transitionSteps, transitionBegin } = readOptions(

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import type { Schedule } from "../src/schedules.js";
-import { constant, cosineDecay, exponentialDecay, polynomialDecay } from "../src/schedules.js";
+import type { Schedule } from "../../src/schedules/index.js";
+import { constant, cosineDecay, exponentialDecay, polynomialDecay } from "../../src/schedules/index.js";
 
 interface Golden {
   readonly schedules: readonly {
@@ -11,7 +11,7 @@ interface Golden {
   }[];
 }
 
-const golden: Golden = JSON.parse(readFileSync(new URL("golden/axon-0.3.1.json", import.meta.url), "utf8"));
+const golden: Golden = JSON.parse(readFileSync(new URL("../golden/axon-0.3.1.json", import.meta.url), "utf8"));
 const schedules: Record<string, (options: object) => Schedule> = {
   exponential_decay: exponentialDecay,
   cosine_decay: cosineDecay,
@@ -56,6 +56,16 @@ describe("exponentialDecay", () => {
     for (let step = 0; step < 40; step += 4) expect(stairs(step)).toBe(smooth(step));
     expect(stairs(7)).toBe(stairs(4));
   });
+
+  it("stops at endValue: a lower bound of what falls, an upper one of what rises, at every step", () => {
+    const falling = { initValue: 1, decayRate: 0.5, transitionSteps: 1 };
+    expect([0, 1, 2, 3, 1e9].map(exponentialDecay({ ...falling, endValue: 0.2 }))).toEqual([1, 0.5, 0.25, 0.2, 0.2]);
+    expect(exponentialDecay({ ...falling, endValue: 3 })(0)).toBe(3);
+    const rising = { ...falling, decayRate: 2 };
+    expect([0, 1, 2, 3, 1e9].map(exponentialDecay({ ...rising, endValue: 5 }))).toEqual([1, 2, 4, 5, 5]);
+    expect(exponentialDecay({ ...falling, decayRate: 1, endValue: 0.5 })(0)).toBe(0.5);
+    expect(exponentialDecay({ ...falling, endValue: null })(1e9)).toBe(0);
+  });
 });
 
 describe("cosineDecay", () => {
@@ -64,6 +74,14 @@ describe("cosineDecay", () => {
     expect(rate(0)).toBe(0.4);
     expect(rate(7)).toBe(0.1);
     expect(rate(1e9)).toBe(0.1);
+  });
+
+  it("raises the wave, not what remains at the end, to the exponent", () => {
+    const rate = cosineDecay({ initValue: 2, decaySteps: 4, alpha: 0.25, exponent: 2 });
+    expect(rate(0)).toBe(2);
+    expect(rate(2)).toBeCloseTo(2 * (0.75 * 0.25 + 0.25), 14);
+    expect([rate(4), rate(5)]).toEqual([0.5, 0.5]);
+    expect(cosineDecay({ initValue: 1, decaySteps: 4, exponent: 0.1 })(4)).toBe(0);
   });
 
   it("keeps its digits where the decay is long", () => {
@@ -99,6 +117,8 @@ describe("bad options", () => {
     ["cosineDecay: decaySteps is 0, expected an integer >= 1", () => cosineDecay({ decaySteps: 0 })],
     ["cosineDecay: decaySteps is 1.5, expected an integer >= 1", () => cosineDecay({ decaySteps: 1.5 })],
     ["cosineDecay: alpha is -1, expected a finite number >= 0", () => cosineDecay({ alpha: -1 })],
+    ["cosineDecay: exponent is 0, expected a finite number > 0", () => cosineDecay({ exponent: 0 })],
+    ["exponentialDecay: endValue is NaN, expected a finite number", () => exponentialDecay({ endValue: NaN })],
     ["constant: initValue is NaN, expected a finite number", () => constant({ initValue: NaN })],
     ["exponentialDecay: decayRate is 0, expected a finite number > 0", () => exponentialDecay({ decayRate: 0 })],
     ["polynomialDecay: power is 0, expected a finite number > 0", () => polynomialDecay({ power: 0 })],
@@ -114,7 +134,7 @@ describe("bad options", () => {
     const given: unknown = { init_value: 1 };
     expect(() => cosineDecay(given as object)).toThrow(
       new TypeError(
-        "cosineDecay has no option init_value; did you mean initValue? It takes initValue, decaySteps, alpha",
+        "cosineDecay has no option init_value; did you mean initValue? It takes initValue, decaySteps, alpha, exponent",
       ),
     );
     const rate: unknown = 1e-3;
