@@ -12,3 +12,13 @@ export class StateError extends Error {
 export class DisposedError extends Error {
   override readonly name = "DisposedError";
 }
+
+/** More steps in a row had gradients with NaN or infinities than `skipNonFinite` allows. They were skipped all. */
+export class NonFiniteError extends Error {
+  override readonly name = "NonFiniteError";
+}
+
+/** A checkpoint, or another safetensors file, that is damaged or not of this kind; nothing of it was loaded. */
+export class CheckpointError extends Error {
+  override readonly name = "CheckpointError";
+}

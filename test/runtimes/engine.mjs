@@ -1,0 +1,116 @@
+// The checks of one engine that runs scripts: those of files.mjs inside it, and processes of it that end in the middle.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { setTimeout } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+/** @typedef {{ name: string, error?: string }} Check */
+/** @typedef {readonly string[]} Command */
+
+const here = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
+const files = here("files.mjs");
+const writer = here("writer.mjs");
+
+/** @param {Command} command @param {string[]} args */
+function start([program = "", ...first], ...args) {
+  const env = { ...process.env, DENO_NO_UPDATE_CHECK: "1" };
+  return spawn(program, [...first, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+}
+
+/**
+ * A process until its end.
+ * @param {Command} command @param {string[]} args
+ */
+async function run(command, ...args) {
+  const child = start(command, ...args);
+  const [stdout, stderr, [code, signal]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, "close"),
+  ]);
+  return { stdout, stderr, code, signal };
+}
+
+/**
+ * @param {Command} command what runs a script, its path to be added
+ * @returns {AsyncGenerator<Check>}
+ */
+export async function* inEngine(command) {
+  if (!existsSync(command[0] ?? "")) {
+    yield { name: "is there", error: `${command[0]} is missing: npm ci --prefix test/runtimes` };
+    return;
+  }
+  const { stdout, stderr, code } = await run(command, files);
+  yield* stdout.split("\n").flatMap((line) => (line ? [JSON.parse(line)] : []));
+  if (code !== 0) yield { name: "files.mjs runs to the end", error: stderr };
+  for (const [name, body] of Object.entries(endings)) {
+    const folder = await mkdtemp(join(tmpdir(), "lanestep-ending-"));
+    const error = await body(command, folder).then(
+      () => undefined,
+      (reason) => reason.message,
+    );
+    await rm(folder, { recursive: true });
+    yield { name, error };
+  }
+}
+
+const SIZE = 1 << 20;
+
+/** The byte that a whole file consists of. */
+async function wholeByte(/** @type {string} */ path) {
+  const bytes = await readFile(path);
+  assert.equal(bytes.length, SIZE);
+  assert.equal(bytes.compare(Buffer.alloc(SIZE, bytes[0])), 0, "bytes of two versions");
+  return bytes[0];
+}
+
+/** @type {Record<string, (command: Command, folder: string) => Promise<void>>} */
+const endings = {
+  async "killed while it writes a chunk: the old file stands"(command, folder) {
+    const path = join(folder, "file");
+    await writeFile(path, Buffer.alloc(SIZE, 7));
+    const chunks = [0, 1, 2, 31, 62, 63];
+    for (const chunk of chunks) {
+      const { signal, stderr } = await run(command, writer, path, "kill", String(chunk));
+      assert.equal(signal, "SIGKILL", stderr);
+      assert.equal(await wholeByte(path), 7);
+    }
+    // Each was in the middle: it left what it had begun.
+    assert.equal((await readdir(folder)).length, 1 + chunks.length);
+  },
+
+  async "killed at 30 moments of any kind: one file or the other stands, whole"(command, folder) {
+    const path = join(folder, "file");
+    await writeFile(path, Buffer.alloc(SIZE));
+    const bytes = new Set();
+    for (let round = 0; round < 30; round++) {
+      const child = start(command, writer, path, "loop");
+      const stderr = text(child.stderr);
+      const closed = once(child, "close");
+      await Promise.race([once(child.stdout, "data"), closed]);
+      await setTimeout((round * 7) % 20);
+      child.kill("SIGKILL");
+      assert.deepEqual(await closed, [null, "SIGKILL"], await stderr);
+      bytes.add(await wholeByte(path));
+    }
+    assert.ok(bytes.size > 1, "no round wrote anything");
+  },
+
+  async "no room for the whole: the old file stands, nothing else"(command, folder) {
+    const path = join(folder, "file");
+    await writeFile(path, Buffer.alloc(SIZE, 7));
+    // A limit in the middle of the one chunk: its first write is cut short, the next one fails.
+    const limited = ["sh", "-c", 'trap "" XFSZ; ulimit -f 601; exec "$@"', "sh", ...command];
+    const { stdout, stderr } = await run(limited, writer, path, "once");
+    assert.match(stdout, /^cannot write ".*file": .*file too large/i, stderr);
+    assert.equal(await wholeByte(path), 7);
+    assert.deepEqual(await readdir(folder), ["file"]);
+  },
+};
