@@ -3,4 +3,4 @@
 export { centralize } from "./kernels/centralize";
 export { flush } from "./kernels/flush";
 export { addNoise } from "./kernels/noise";
-export { sumSquares, sumSquaresDecayed } from "./kernels/reduce";
+export { hasNonFinite, maxMagnitude, sumSquares, sumSquaresDecayed } from "./kernels/reduce";

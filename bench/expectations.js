@@ -8,6 +8,7 @@ import { BY_HAND, fastestNative, LEAVES, LINKED, named, size } from "./table.js"
 
 /** @typedef {{ importing: number, first: number, sameChain: number, newChain: number, slowestNewChain: number }} InitResult */
 /** @typedef {{ steps: number, bytesAStep: number, kept: number }} GarbageResult */
+/** @typedef {{ masks: Measurement[], gates: Measurement[] }} GroupsResult */
 /** @typedef {{ firstIsZero: boolean, secondIsZero: boolean }} Moments */
 /** @typedef {{ length: number, zeros: { soon: Moments, late: Moments }, measurements: Measurement[] }} IdleResult */
 
@@ -15,6 +16,7 @@ import { BY_HAND, fastestNative, LEAVES, LINKED, named, size } from "./table.js"
  * @typedef {object} Results
  * @property {SizeResult[]} sizes
  * @property {Measurement[]} overhead
+ * @property {GroupsResult} groups
  * @property {InitResult} init
  * @property {IdleResult} idle
  */
@@ -51,10 +53,22 @@ function leavesRatio(sizes) {
 }
 
 /**
+ * @param {GroupsResult} groups
+ * @returns {Expectation[]}
+ */
+function groupRatios({ masks, gates }) {
+  const ratio = (/** @type {Measurement[]} */ measurements) => 1 / /** @type {Measurement} */ (measurements[1]).ratio;
+  return [
+    { what: "300 leaves, decay on matrices / on all", value: ratio(masks), limit: 1.1, unit: "", note: "" },
+    { what: "clipping, NaN checked / unchecked", value: ratio(gates), limit: 1.05, unit: "", note: "" },
+  ];
+}
+
+/**
  * @param {Results} results
  * @returns {Expectation[]}
  */
-export function expectations({ sizes, overhead, init, idle }) {
+export function expectations({ sizes, overhead, groups, init, idle }) {
   const largest = /** @type {SizeResult} */ (sizes.at(-1));
   const native = largest.length === 1 << 24 ? fastestNative(largest.clipped) : null;
   const leaves = leavesRatio(sizes);
@@ -65,6 +79,7 @@ export function expectations({ sizes, overhead, init, idle }) {
     ...sizes.map(againstByHand).map(({ what, ratio, note }) => ({ what, value: ratio, limit: 1.05, unit: "", note })),
     ...(native ? [{ what: "16 M step / native C", value: native.ratio, limit: 1.1, unit: "", note: native.name }] : []),
     { what: leaves.what, value: leaves.ratio, limit: 1.1, unit: "", note: leaves.note },
+    ...groupRatios(groups),
     {
       what: "a step of 16 parameters",
       value: overhead[0]?.nanoseconds ?? Number.NaN,

@@ -12,7 +12,7 @@ import { median } from "./measure.js";
 import { expectationRow, header, sizeRow } from "./table.js";
 
 /** @import { SizeResult } from "./table.js" */
-/** @import { IdleResult, InitResult, GarbageResult } from "./expectations.js" */
+/** @import { IdleResult, InitResult, GarbageResult, GroupsResult } from "./expectations.js" */
 /** @import { Measurement } from "./measure.js" */
 
 const HELP = `npm run bench [-- options]
@@ -92,6 +92,12 @@ const overhead = /** @type {Measurement[]} */ (runCase("overhead", [plan.rounds]
 console.log("\na step of 16 parameters, ns");
 for (const { name, nanoseconds } of overhead) console.log(`${name.padEnd(52)}${nanoseconds.toFixed(0)}`);
 
+const groups = /** @type {GroupsResult} */ (runCase("groups", [plan.rounds]));
+console.log("\n300 leaves of a transformer, 1.2 M parameters, µs a step");
+for (const { name, nanoseconds } of [...groups.masks, ...groups.gates]) {
+  console.log(`${name.padEnd(52)}${(nanoseconds / 1e3).toFixed(0)}`);
+}
+
 const inits = Array.from({ length: plan.processes }, () => /** @type {InitResult} */ (runCase("init")));
 const init = /** @type {InitResult} */ (
   Object.fromEntries(
@@ -116,7 +122,7 @@ console.log(`\ngarbage of ${garbage.steps} steps, bytes`);
 console.log(`${"allocated a step".padEnd(52)}${garbage.bytesAStep.toFixed(1)}`);
 console.log(`${"kept after a collection".padEnd(52)}${garbage.kept}`);
 
-const results = { date: new Date().toISOString(), machine, sizes, overhead, init, idle, garbage };
+const results = { date: new Date().toISOString(), machine, sizes, overhead, groups, init, idle, garbage };
 console.log("");
 for (const expectation of expectations(results)) console.log(expectationRow(expectation));
 

@@ -11,7 +11,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { instantiate } from "@assemblyscript/loader";
 import { readBodies } from "./bodies.mjs";
-import { bundle } from "./bundle.mjs";
+import { bundle, ENTRIES } from "./bundle.mjs";
 import { printSizes } from "./size.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -67,8 +67,11 @@ generate(
     `export const bodies: Readonly<Record<BodyName, Body>> = ${JSON.stringify(bodies)};\n`,
 );
 
-run("typescript/bin/tsc", "-p", "tsconfig.build.json");
-await bundle(at("build/js/index.js"), at("build/dist/index.js"));
+// The types of Node are for one entry alone.
+for (const project of ["tsconfig.build.json", "tsconfig.files.json"]) run("typescript/bin/tsc", "-p", project);
+const entryFile = (/** @type {string} */ name) =>
+  name === "schedules" ? at("build/js/schedules/index.js") : at(`build/js/${name}.js`);
+await bundle(Object.fromEntries(ENTRIES.map((name) => [name, entryFile(name)])), at("build/dist"));
 
 const { warmedSignatures } = await import(pathToFileURL(at("build/js/warmed.js")).href);
 const { link } = await import(pathToFileURL(at("build/js/link/link.js")).href);

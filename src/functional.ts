@@ -1,15 +1,22 @@
 import { formed } from "./apply-updates.js";
 import type { InitOptions } from "./backends/choose.js";
 import { TreeMismatchError } from "./errors.js";
-import { type Optimizer, type RuleState, writeLeaves } from "./optimizer.js";
+import type { Optimizer, RuleState } from "./optimizer.js";
+import type { PlacedRule } from "./program/chain.js";
+import type { Host } from "./program/values.js";
 import { isPlainObject, show } from "./show.js";
-import { buildTree, type Layout, matchTree, readTree } from "./tree/layout.js";
+import { buildTree, type Layout, type LayoutLeaf, matchTree, readTree, type Tree } from "./tree/layout.js";
+import type { FoundLeaf } from "./tree/leaf.js";
 import type { Gradients, Plain } from "./tree/types.js";
 import { chain, type Update } from "./update.js";
+import { isFrozen, writeLeaves } from "./views.js";
 
 /** The state of {@link functional}: plain data, safe to post and to store. */
 export interface FunctionalState<T> {
+  /** Steps that changed parameters. */
   readonly count: number;
+  /** What else is counted and remembered, by rule. */
+  readonly host: Pick<Host, "counts" | "memories">;
   /** Of each rule, as `optimizer.state`. */
   readonly rules: readonly RuleState<T>[];
 }
@@ -49,7 +56,7 @@ export function functional(update: Update, options: InitOptions = {}): Functiona
   const optimizers: Optimizer[] = [];
   chain(update); // refuses what is no update
 
-  const find = (layout: Layout) => optimizers.find(({ internals }) => internals.layout.form === layout.form);
+  const find = ({ form }: Tree) => optimizers.find(({ internals }) => internals.program.layout.form === form);
   const remember = (optimizer: Optimizer) => {
     optimizers.push(optimizer);
     return optimizer;
@@ -58,53 +65,90 @@ export function functional(update: Update, options: InitOptions = {}): Functiona
   return {
     async init<const T>(params: T) {
       const optimizer = (await update.init(params, options)) as Optimizer<T>;
-      const state: FunctionalState<T> = { count: 0, rules: optimizer.snapshot("state") };
-      if (!find(optimizer.internals.layout)) remember(optimizer as Optimizer);
+      const state = stateOf(optimizer);
+      if (!find(optimizer.internals.program.layout)) remember(optimizer as Optimizer);
       return state;
     },
     update<const T>(grads: Gradients<T>, state: FunctionalState<T>, params: T) {
-      const { layout, found } = readTree(params, "params");
-      const optimizer = find(layout) ?? remember(update.initSync(params, options) as Optimizer);
-      const { plane, program, custom, abandon } = optimizer.internals;
+      const { tree, found } = readTree(params, "params");
+      const optimizer = find(tree) ?? remember(update.initSync(params, options) as Optimizer);
+      const { program, host, views } = optimizer.internals;
       // All is checked before any of it is written.
       const slots = readState(state, optimizer);
-      matchTree(layout, grads, "grads");
+      matchTree(program.layout, grads, "grads", (leaf) => isFrozen(program, leaf));
       optimizer.zeroGrads(); // a StateError where a rule calls this very function
-      writeLeaves(plane("params"), layout, found);
-      slots.forEach((leaves, i) => {
-        writeLeaves(plane(i), layout, leaves);
-      });
-      program.rules.forEach(({ rule }, i) => {
-        if (rule.kind === "custom") custom[i] = state.rules[i];
-      });
-      abandon(state.count);
+      writeLeaves(views.leaves("params"), found);
+      for (const [slot, leaves] of slots) writeLeaves(views.leaves(slot), leaves);
+      host.count = state.count;
+      host.counts.splice(0, Number.POSITIVE_INFINITY, ...state.host.counts);
+      host.memories.splice(0, Number.POSITIVE_INFINITY, ...state.host.memories);
+      for (const { rule, index } of program.chain.all) {
+        if (rule.kind === "custom") host.custom[index] = customState(program.chain.rules, state.rules, index);
+      }
       optimizer.update(grads as Gradients<unknown>);
-      const updates = plainTree(layout, plane("grads"));
-      const next = { count: state.count + 1, rules: optimizer.snapshot("state") as RuleState<T>[] };
-      abandon(state.count);
-      return [updates as Plain<T>, next];
+      const updates = plainTree(program.layout, views.leaves("grads"));
+      optimizer.apply(); // counts the step; the parameters here are the caller's copy
+      return [updates as Plain<T>, stateOf(optimizer) as FunctionalState<T>];
     },
   };
 }
 
-function readState(state: unknown, optimizer: Optimizer) {
-  const { layout, program } = optimizer.internals;
-  const { count, rules } = (isPlainObject(state) ? state : {}) as { count?: unknown; rules?: unknown };
-  if (!Number.isSafeInteger(count) || (count as number) < 0 || !Array.isArray(rules)) {
-    throw new TypeError(`update: state is ${show(state)}, expected what init or update returned`);
-  }
-  if (rules.length !== program.rules.length) {
-    throw new TreeMismatchError(
-      `"state" has ${rules.length} rules, expected the ${program.rules.length} of this chain`,
-    );
-  }
-  return program.slots.map(({ rule, name }) => matchTree(layout, rules[rule]?.[name], `state.rules[${rule}].${name}`));
+function stateOf<T>(optimizer: Optimizer<T>): FunctionalState<T> {
+  const { counts, memories } = optimizer.internals.host;
+  return {
+    count: optimizer.count,
+    host: { counts: [...counts], memories: [...memories] },
+    rules: optimizer.snapshot("state"),
+  };
 }
 
-/** A tree of fresh leaves, each of the kind that the parameters had. */
-function plainTree({ leaves, skeleton }: Layout, plane: Float32Array<ArrayBuffer>): unknown {
-  return buildTree(skeleton, (i) => {
-    const leaf = leaves[i]!;
-    return formed(leaf, plane.slice(leaf.offset, leaf.offset + leaf.length));
-  });
+/** By slot, its leaves; the user's own states are set as they are. */
+function readState(state: unknown, optimizer: Optimizer): Map<number, (FoundLeaf | undefined)[]> {
+  const { program, views, host } = optimizer.internals;
+  const { layout, slots, chain } = program;
+  const { count, rules, host: given } = (isPlainObject(state) ? state : {}) as Partial<FunctionalState<unknown>>;
+  const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+  const { counts, memories } = given ?? {};
+  const isHost = Array.isArray(counts) && counts.every(isCount) && Array.isArray(memories);
+  if (!isCount(count) || !Array.isArray(rules) || !isHost) {
+    throw new TypeError(`update: state is ${show(state)}, expected what init or update returned`);
+  }
+  const read = new Map<number, (FoundLeaf | undefined)[]>();
+  const walk = (placed: readonly PlacedRule[], states: unknown, at: string): void => {
+    const found = Array.isArray(states) ? states.length : 0;
+    if (found !== placed.length) {
+      throw new TreeMismatchError(`"${at}" has ${found} rules, expected the ${placed.length} of this chain`);
+    }
+    placed.forEach(({ index, groups }, i) => {
+      const own = (states as Record<string, unknown>[])[i];
+      slots.forEach(({ rule, name }, slot) => {
+        if (rule !== index) return;
+        const leaves = views.leaves(slot);
+        const isAbsent = (leaf: LayoutLeaf) => leaves[leaf.index] === null;
+        read.set(slot, matchTree(layout, own?.[name], `${at}[${i}].${name}`, isAbsent));
+      });
+      for (const [label, inner] of groups) walk(inner, own?.[label], `${at}[${i}].${label}`);
+    });
+  };
+  walk(chain.rules, rules, "state.rules");
+  if (counts.length !== host.counts.length || memories?.length !== host.memories.length)
+    throw new TreeMismatchError('"state.host" is that of another chain');
+  return read;
+}
+
+/** A user's own state in the states of a chain. */
+function customState(placed: readonly PlacedRule[], states: readonly unknown[], index: number): unknown {
+  for (const [i, { index: own, groups }] of placed.entries()) {
+    if (own === index) return states[i];
+    for (const [label, inner] of groups) {
+      const found = customState(inner, (states[i] as Record<string, unknown[]>)[label]!, index);
+      if (found !== undefined) return found;
+    }
+  }
+  return undefined;
+}
+
+/** A tree of fresh leaves, each of the kind that the parameters had; zeros where there are no updates. */
+function plainTree({ leaves, skeleton }: Layout, updates: readonly (Float32Array | null)[]): unknown {
+  return buildTree(skeleton, (i) => formed(leaves[i]!, updates[i]?.slice() ?? new Float32Array(leaves[i]!.length)));
 }

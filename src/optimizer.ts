@@ -1,24 +1,55 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
-import type { BackendInfo, Engine, PlaneId } from "./backends/backend.js";
-import { DisposedError, StateError } from "./errors.js";
-import { bySlot, type Program } from "./program/program.js";
-import type { StepValues } from "./program/values.js";
+import { swapAverage } from "./average.js";
+import type { BackendInfo, Engine } from "./backends/backend.js";
+import type { CarryReport } from "./carry.js";
+import { joinChunks } from "./checkpoint/safetensors.js";
+import { checkpointOf, type SaveOptions } from "./checkpoint/save.js";
+import { copyPlain, type Found, runCustom } from "./custom.js";
+import { DisposedError, NonFiniteError, StateError } from "./errors.js";
+import { readOptions } from "./options.js";
+import type { Program } from "./program/program.js";
+import { Runner } from "./program/runner.js";
+import type { Host, StepValues } from "./program/values.js";
 import { show } from "./show.js";
-import { buildTree, type Layout, matchTree } from "./tree/layout.js";
-import type { FoundLeaf } from "./tree/leaf.js";
+import { type Stats, statsOf, toldSpec } from "./stats.js";
+import { matchTree } from "./tree/layout.js";
 import { displayPath } from "./tree/path.js";
 import type { Gradients, Views } from "./tree/types.js";
-import type { CustomRule } from "./updates/rule.js";
+import type { Update } from "./update.js";
+import type { Told } from "./updates/rule.js";
+import { isFrozen, overlap, type PlaneViews, stateTree, writeLeaves } from "./views.js";
 
 /**
- * State of one rule: by slot, views with the keys of the parameters. `{}` for a rule without state; of a `stateful` rule
- * what its function returned, to be cast.
+ * State of one rule: by slot, views with the keys of the parameters. `{}` for a rule without state; of a partition by
+ * label the states of its rules; of a `stateful` rule what its function returned, to be cast.
  */
 export type RuleState<T> = { readonly [slot: string]: Views<T> };
 
 /** What is a tree of planes, for {@link Optimizer.snapshot}. */
 export type SnapshotName = "params" | "grads" | "state";
+
+/** Options of `load`. */
+export interface LoadOptions {
+  /** Whether parameters alone are taken. */
+  readonly only?: "params" | undefined;
+  /** Whether names that are missing or not expected are refused. */
+  readonly strict?: boolean | undefined;
+}
+
+/** What an optimizer is made of. @internal */
+export interface OptimizerParts {
+  readonly update: Update;
+  readonly program: Program;
+  readonly host: Host;
+  readonly values: readonly StepValues[];
+  readonly engine: Engine;
+  readonly views: PlaneViews;
+  readonly keepsUpdates: boolean;
+}
+
+/** Why `step()` and its like are refused: something else is under way. */
+type Phase = "ready" | "updated" | "running" | "averaged" | "saving";
 
 /**
  * An update that has met a model. It owns an arena, in which parameters, gradients and state stand side by side.
@@ -29,82 +60,90 @@ export type SnapshotName = "params" | "grads" | "state";
 export class Optimizer<T = unknown> {
   /** What runs the steps, and why. */
   readonly backend: BackendInfo;
-  readonly #program: Program;
-  readonly #layout: Layout;
-  readonly #values: StepValues;
-  #engine: Engine | null;
-  #custom: unknown[];
-  #count = 0;
-  /** `updated`: `grads` holds updates that wait for `apply()`. `running`: a user's function is at work. */
-  #phase: "ready" | "updated" | "running" = "ready";
-  readonly #trees = new Map<PlaneId, unknown>();
+  /** What became of the leaves and options of what this one was made from; null if it was made from parameters alone. */
+  readonly carried: CarryReport | null;
+  readonly #host: Host;
+  /** Null after `dispose()`, so that only views hold the memory. */
+  #parts: (OptimizerParts & { readonly runner: Runner }) | null;
+  #phase: Phase = "ready";
+  /** Whether `update()` left updates that count as a step. */
+  #changed = false;
   #state: readonly RuleState<T>[] | null = null;
 
   /** @internal */
-  constructor(program: Program, layout: Layout, found: readonly FoundLeaf[], values: StepValues, engine: Engine) {
-    this.#program = program;
-    this.#layout = layout;
-    this.#engine = engine;
-    this.#values = values;
+  constructor(parts: OptimizerParts, carried: CarryReport | null) {
+    const { program, engine, values, host } = parts;
+    this.#parts = { ...parts, runner: new Runner(program, engine, values, host) };
+    this.#host = host;
     this.backend = Object.freeze(engine.backend);
-    writeLeaves(engine.plane("params"), layout, found);
-    this.#custom = program.rules.map(({ rule }) =>
-      rule.kind === "custom" ? copyPlain(rule.init?.(this.params) ?? null) : null,
-    );
+    this.carried = carried;
   }
 
-  /** Steps done: what the next step's schedules see. */
+  /** Steps that changed parameters: those that only gathered gradients and those that were skipped do not count. */
   get count(): number {
-    return this.#count;
+    return this.#host.count;
   }
 
   /** The parameters: views with the keys of the tree given to `init`. The caller may write them between steps. */
   get params(): Views<T> {
-    return this.#tree("params") as Views<T>;
+    return this.#living().views.tree("params") as Views<T>;
   }
 
-  /** The gradients, for the caller to write: `step()` never changes them, `update()` leaves the updates there. */
+  /**
+   * The gradients, for the caller to write: `step()` never changes them, `update()` leaves the updates there. Frozen
+   * leaves have none.
+   */
   get grads(): Views<T> {
-    return this.#tree("grads") as Views<T>;
+    return this.#living().views.tree("grads") as Views<T>;
   }
 
-  /** The state of each rule of the flattened chain. */
+  /** The state of each rule of the flattened chain. Leaves that a rule does not apply to are left out. */
   get state(): readonly RuleState<T>[] {
-    this.#alive();
+    const { program, host, views } = this.#living();
     // A user's own state is replaced with every step, so it is looked up each time.
-    this.#state ??= this.#program.rules.map(({ rule }, i) => {
-      if (rule.kind === "custom") return {};
-      return Object.freeze(bySlot(this.#program, i, (slot) => this.#tree(slot) as Views<T>));
-    });
-    if (!this.#hasCustom()) return this.#state;
-    return this.#state.map((state, i) => (this.#custom[i] ?? state) as RuleState<T>);
+    if (this.#state && !program.isCustom) return this.#state;
+    this.#state = stateTree(
+      program,
+      program.chain.rules,
+      (slot) => views.tree(slot),
+      (rule) => host.custom[rule],
+      Object.freeze,
+    ) as unknown as readonly RuleState<T>[];
+    return this.#state;
   }
 
   /**
    * One step: transforms the gradients and adds the result to the parameters, in place. `grads` is not changed by it.
    *
-   * @param grads a whole tree of gradients, copied in first; without it, what stands in `grads`
-   * @returns true: the updates were added
+   * @param grads a whole tree of gradients, copied in first; without it, what stands in `grads`. Frozen leaves may be
+   *   absent or null
+   * @param told `value`: the loss, for `reduceOnPlateau`; with gradients in the views, `step(optimizer.grads, { value })`
+   * @returns whether parameters changed: false while `accumulate` gathers, and where `skipNonFinite` skipped the step
    * @throws TreeMismatchError or TypeError for gradients of another form, RangeError for a schedule or control that
    *   gives no number in its range, StateError between `update()` and `apply()`, DisposedError after `dispose()`:
-   *   nothing has changed then. What a rule of the user's own throws: parameters and state are as before
+   *   nothing has changed then. What a rule of the user's own throws: parameters and state are as before.
+   *   NonFiniteError where more steps in a row were skipped than `skipNonFinite` allows
    */
-  step(...given: readonly [grads?: Gradients<T>]): boolean {
-    this.#run("step", given, "apply");
-    this.#count += 1;
-    return true;
+  step(...given: readonly [grads?: Gradients<T>, told?: Told]): boolean {
+    const changed = this.#run("step", given, "apply");
+    const { failure } = this.#living().runner;
+    if (changed) this.#host.count += 1;
+    if (failure) throw new NonFiniteError(failure);
+    return changed;
   }
 
   /**
    * The first half of a step: overwrites `grads` with the updates. State is advanced, parameters are not.
    *
-   * @returns the views of `grads`, which now hold the updates
+   * @returns the views of `grads`, which now hold the updates, and zeros for frozen leaves
    * @throws as {@link step}
    */
-  update(...given: readonly [grads?: Gradients<T>]): Views<T> {
-    this.#run("update", given, "emit");
+  update(...given: readonly [grads?: Gradients<T>, told?: Told]): Views<T> {
+    this.#changed = this.#run("update", given, "emit");
+    const { failure } = this.#living().runner;
+    if (failure) throw new NonFiniteError(failure);
     this.#phase = "updated";
-    return this.grads;
+    return this.#living().views.treeOr("grads", (length) => new Float32Array(length)) as Views<T>;
   }
 
   /**
@@ -113,16 +152,86 @@ export class Optimizer<T = unknown> {
    * @throws StateError without an `update()` before it
    */
   apply(): void {
-    const engine = this.#alive();
+    const { runner, engine } = this.#living();
     if (this.#phase !== "updated") throw new StateError("apply() needs an update() before it; step() does both");
-    engine.apply();
+    runner.active.forEach((isActive, group) => {
+      if (isActive) engine.apply(group);
+    });
     this.#phase = "ready";
-    this.#count += 1;
+    if (this.#changed) this.#host.count += 1;
   }
 
   /** Sets all gradients to zero. @throws StateError between `update()` and `apply()`, when they hold the updates */
   zeroGrads(): void {
-    this.#ready("zeroGrads").plane("grads").fill(0);
+    const { engine } = this.#ready("zeroGrads");
+    for (const span of engine.spans("grads")) span.fill(0);
+  }
+
+  /**
+   * What the last step was like.
+   *
+   * @returns count, rates, norms and what was clipped or skipped: see {@link Stats}. Norms of parameters are computed
+   *   now, and so is that of the gradients, from what stands in `grads`, unless a rule has measured it in the step
+   */
+  stats(): Stats {
+    const parts = this.#living();
+    return statsOf(parts, parts.runner, this.#phase === "updated");
+  }
+
+  /**
+   * Exchanges the parameters with their average, as `averageParams` keeps it; called again it exchanges them back, bit
+   * for bit. In between there are no steps: `step()` throws a StateError.
+   *
+   * @throws StateError if no rule averages, or between `update()` and `apply()`
+   */
+  swapAverage(): void {
+    if (this.#phase !== "averaged") this.#ready("swapAverage");
+    const { program, views } = this.#living();
+    swapAverage(program, views);
+    this.#phase = this.#phase === "averaged" ? "ready" : "averaged";
+  }
+
+  /**
+   * A checkpoint: parameters, state, counts and options in a file of the safetensors format, from which
+   * {@link Update.restore} goes on bit for bit. Python's safetensors reads it too.
+   *
+   * @param options `metadata`: strings of your own to keep with it, such as where the data stood
+   * @returns the bytes of the file; `saveChunks()` does without this copy
+   * @throws StateError between `update()` and `apply()`; TypeError for a `stateful` rule whose state no file can hold
+   */
+  save(options: SaveOptions = {}): Uint8Array<ArrayBuffer> {
+    return joinChunks(checkpointOf(this.#ready("save"), "save", options));
+  }
+
+  /**
+   * The same file piece by piece: its header, then views of the memory, without a second copy. Until the last piece is
+   * taken, or the loop is left, `step()` throws a StateError, so that no checkpoint is half of one step and half of the next.
+   *
+   * @throws as {@link save}
+   */
+  *saveChunks(options: SaveOptions = {}): Generator<Uint8Array<ArrayBuffer>, void, undefined> {
+    const { chunks } = checkpointOf(this.#ready("saveChunks"), "saveChunks", options);
+    this.#phase = "saving";
+    try {
+      yield* chunks;
+    } finally {
+      this.#phase = "ready";
+    }
+  }
+
+  /**
+   * Puts a checkpoint in the place of parameters, state and counts. Views stay what they are.
+   *
+   * @param bytes a file of `save()`
+   * @param options `only`: "params" leaves state and counts as they are; `strict`: whether missing and unexpected names
+   *   are refused, true; otherwise what fits is taken, the rest is listed
+   * @returns what was taken, what was not there, and what was not wanted, by name
+   * @throws CheckpointError for a damaged file and for other names; TreeMismatchError for another shape; StateError
+   *   between `update()` and `apply()`: nothing has changed then
+   */
+  async load(bytes: Uint8Array | ArrayBuffer, options: LoadOptions = {}): Promise<CarryReport> {
+    const { load } = await import("./checkpoint/restore.js");
+    return load(this.internals, bytes, options);
   }
 
   /**
@@ -132,17 +241,16 @@ export class Optimizer<T = unknown> {
    * @throws TypeError for another name
    */
   snapshot<Name extends SnapshotName>(name: Name): Name extends "state" ? RuleState<T>[] : Views<T> {
-    this.#alive();
+    const { program, host, views: all } = this.#living();
     type Result = Name extends "state" ? RuleState<T>[] : Views<T>;
     switch (name) {
       case "params":
       case "grads":
-        return this.#copy(name) as Result;
-      case "state":
-        return this.#program.rules.map(({ rule }, i) => {
-          if (rule.kind === "custom") return copyPlain(this.#custom[i] ?? {});
-          return bySlot(this.#program, i, (slot) => this.#copy(slot));
-        }) as unknown as Result;
+        return all.copy(name) as Result;
+      case "state": {
+        const pick = (slot: number) => all.copy(slot);
+        return stateTree(program, program.chain.rules, pick, (rule) => copyPlain(host.custom[rule])) as Result;
+      }
       default:
         name satisfies never;
         throw new TypeError(`snapshot: ${show(name)} is none of "params", "grads", "state"`);
@@ -156,28 +264,30 @@ export class Optimizer<T = unknown> {
    * @throws TreeMismatchError or TypeError for a tree of another form; nothing is written then
    */
   writeTo(tree: object): void {
-    const plane = this.#alive().plane("params");
-    const found = matchTree(this.#layout, tree, "tree");
-    this.#layout.leaves.forEach(({ keys, offset, length }, i) => {
+    const { program, views: all } = this.#living();
+    const { layout } = program;
+    const views = all.leaves("params");
+    const found = matchTree(layout, tree, "tree");
+    layout.leaves.forEach(({ keys, length }, i) => {
       const { data } = found[i]!;
+      const view = views[i]!;
       if (typeof data === "number") {
         const parent = keys.slice(0, -1).reduce<unknown>((node, key) => (node as Record<string, unknown>)[key], tree);
         if (keys.length === 0)
           throw new TypeError(`"${displayPath("tree", keys)}" is a number: it cannot be written to`);
-        (parent as Record<string | number, unknown>)[keys.at(-1)!] = plane[offset]!;
+        (parent as Record<string | number, unknown>)[keys.at(-1)!] = view[0]!;
       } else {
         const target = data as { [index: number]: number };
-        for (let k = 0; k < length; k++) target[k] = plane[offset + k]!;
+        for (let k = 0; k < length; k++) target[k] = view[k]!;
       }
     });
   }
 
   /** Lets go of the arena: it is freed with the last view on it. All but `count` and `backend` throws DisposedError then. */
   dispose(): void {
-    this.#engine = null;
-    this.#trees.clear();
+    this.#parts = null;
     this.#state = null;
-    this.#custom = [];
+    this.#host.custom = [];
   }
 
   /** For `using`. (In an engine without Symbol.dispose this is a method of no consequence.) */
@@ -185,134 +295,64 @@ export class Optimizer<T = unknown> {
     this.dispose();
   }
 
-  /** @internal The functional form's way in: the plane of a slot, a user's state, and the count. */
+  /** @internal The way in for the functional form, checkpoints and optimizers made from this one. */
   get internals(): OptimizerInternals {
-    const engine = this.#alive();
     return {
-      program: this.#program,
-      layout: this.#layout,
-      plane: (id) => engine.plane(id),
-      custom: this.#custom,
-      abandon: (count) => {
-        this.#count = count;
-        this.#phase = "ready";
+      ...this.#living(),
+      ready: (caller) => this.#ready(caller),
+      hold: (phase) => {
+        this.#phase = phase;
       },
     };
   }
 
-  #run(caller: string, given: readonly unknown[], sink: "apply" | "emit"): void {
-    const engine = this.#ready(caller);
+  #run(caller: string, given: readonly unknown[], sink: "apply" | "emit"): boolean {
+    const parts = this.#ready(caller);
+    const { program, runner, views } = parts;
     this.#phase = "running";
     try {
       // Everything is checked before anything is written; the user's schedules, which may do anything, run first.
-      this.#values.at(this.#count);
+      runner.prepare(given[1] === undefined ? untold : readOptions(caller, given[1], toldSpec));
+      let found: Found = null;
       // A given undefined is a mistake (a function without a return), not the gradients that stand in the views.
-      if (given.length > 0 && (!given[0] || given[0] !== this.#trees.get("grads"))) {
-        writeLeaves(engine.plane("grads"), this.#layout, matchTree(this.#layout, given[0], "grads"));
+      if (given.length > 0 && (!given[0] || given[0] !== views.tree("grads"))) {
+        found = matchTree(program.layout, given[0], "grads", (leaf) => isFrozen(program, leaf));
+        if (!program.isGathered || overlap(found, views.leaves("grads"))) {
+          writeLeaves(views.leaves("grads"), found);
+          found = null;
+        }
       }
-      if (this.#hasCustom()) this.#runCustom(engine, sink);
-      else engine.run(sink, () => {});
+      return program.isCustom ? runCustom(parts, sink, found) : runner.run(sink, nothing, found);
     } finally {
       this.#phase = "ready";
     }
   }
 
-  /** A user's function may throw in the middle of a step: then the state is put back, as if it had not begun. */
-  #runCustom(engine: Engine, sink: "apply" | "emit"): void {
-    const slots = this.#program.slots.map((_, i) => engine.plane(i));
-    const before = slots.map((plane) => plane.slice());
-    const states = [...this.#custom];
-    try {
-      engine.run(sink, (rule) => {
-        const { apply } = this.#program.rules[rule]!.rule as CustomRule;
-        const [updates, state] = apply(this.#tree("scratch"), states[rule], this.params);
-        if (updates !== this.#tree("scratch")) {
-          writeLeaves(engine.plane("scratch"), this.#layout, matchTree(this.#layout, updates, "updates"));
-        }
-        states[rule] = copyPlain(state);
-      });
-      this.#custom = states;
-    } catch (error) {
-      for (const [i, plane] of slots.entries()) plane.set(before[i]!);
-      throw error;
-    }
+  #living() {
+    if (!this.#parts) throw new DisposedError("this optimizer was disposed of; init() makes another");
+    return this.#parts;
   }
 
-  #hasCustom(): boolean {
-    return this.#program.stages.some(({ kind }) => kind === "custom");
-  }
-
-  #alive(): Engine {
-    if (!this.#engine) throw new DisposedError("this optimizer was disposed of; init() makes another");
-    return this.#engine;
-  }
-
-  #ready(caller: string): Engine {
-    const engine = this.#alive();
-    if (this.#phase === "updated") {
-      throw new StateError(`${caller}() between update() and apply(): grads holds updates that wait for apply()`);
-    }
-    if (this.#phase === "running")
-      throw new StateError(`${caller}() from inside a rule or schedule of the same optimizer`);
-    return engine;
-  }
-
-  #tree(id: PlaneId): unknown {
-    const engine = this.#alive();
-    let tree = this.#trees.get(id);
-    if (!tree) {
-      const { buffer, byteOffset } = engine.plane(id);
-      tree = buildTree(
-        this.#layout.skeleton,
-        (i) => {
-          const { offset, length } = this.#layout.leaves[i]!;
-          return new Float32Array(buffer, byteOffset + offset * 4, length);
-        },
-        Object.freeze,
-      );
-      this.#trees.set(id, tree);
-    }
-    return tree;
-  }
-
-  #copy(id: PlaneId): unknown {
-    const plane = this.#alive().plane(id);
-    return buildTree(this.#layout.skeleton, (i) => {
-      const { offset, length } = this.#layout.leaves[i]!;
-      return plane.slice(offset, offset + length);
-    });
+  #ready(caller: string) {
+    if (this.#parts && this.#phase !== "ready") throw new StateError(`${caller}() ${busy[this.#phase]}`);
+    return this.#living();
   }
 }
+
+const busy: Record<Exclude<Phase, "ready">, string> = {
+  updated: "between update() and apply(): grads holds updates that wait for apply()",
+  running: "from inside a rule or schedule of the same optimizer",
+  averaged: "while the average stands in the parameters: swapAverage() puts them back",
+  saving: "while saveChunks() hands out views of this optimizer: read it to its end first",
+};
 
 /** @internal */
-export interface OptimizerInternals {
-  readonly program: Program;
-  readonly layout: Layout;
-  plane(id: PlaneId): Float32Array<ArrayBuffer>;
-  readonly custom: unknown[];
-  /** Leaves the step where it stands: nothing waits for `apply()`, and the count is this one. */
-  abandon(count: number): void;
+export interface OptimizerInternals extends OptimizerParts {
+  /** @throws StateError or DisposedError */
+  ready(caller: string): void;
+  /** Refuses steps, or allows them again. */
+  hold(phase: "ready" | "saving"): void;
 }
 
-/** Copies leaves into a plane, in the layout's order; what lies between them is left alone. */
-export function writeLeaves(plane: Float32Array, layout: Layout, found: readonly FoundLeaf[]): void {
-  // Leaves may be views of this very memory, in other places: those are copied before any of it is written.
-  const own = found.map(({ data }) =>
-    (data as Float32Array | null)?.buffer === plane.buffer ? (data as Float32Array).slice() : data,
-  );
-  layout.leaves.forEach(({ offset, length }, i) => {
-    const data = own[i]!;
-    if (typeof data === "number") plane[offset] = data;
-    else if (data !== null && length > 0) plane.set(data, offset);
-  });
-}
-
-/** A user's own state: plain objects, arrays and typed arrays are copied, everything else is kept as it is. */
-function copyPlain(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(copyPlain);
-  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return (value as Float32Array).slice();
-  if (typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
-    return Object.fromEntries(Object.entries(value).map(([key, child]) => [key, copyPlain(child)]));
-  }
-  return value;
-}
+const nothing = (): void => {};
+const untold: Told = {};

@@ -1,6 +1,6 @@
 import type { Control } from "./control.js";
 import { isControl } from "./control.js";
-import type { Schedule } from "./schedules.js";
+import type { Schedule } from "./schedules/schedule.js";
 import { isPlainObject, show } from "./show.js";
 
 /** A numeric option of a rule: a number, a function of the step, or a control that is set between steps. */

@@ -1,12 +1,25 @@
 import { createEngine, type InitOptions, prepareEngine } from "./backends/choose.js";
+import { type Plan as CarryPlan, carry, planCarry, type Source } from "./carry.js";
+import { copyPlain } from "./custom.js";
+import { sourceOf } from "./from.js";
 import { Optimizer } from "./optimizer.js";
-import { option, readOptions } from "./options.js";
-import { compile, type Program } from "./program/program.js";
-import { StepValues } from "./program/values.js";
+import { flag, option, readOptions } from "./options.js";
+import { type Plan, planOf } from "./plan.js";
+import { type Chain, placeRules } from "./program/chain.js";
+import { groupLeaves, type Program, programOf } from "./program/program.js";
+import { type Host, newHost, StepValues } from "./program/values.js";
 import { show } from "./show.js";
-import { type Layout, readTree } from "./tree/layout.js";
+import { readTree, type Tree } from "./tree/layout.js";
 import type { FoundLeaf } from "./tree/leaf.js";
 import type { BoundRule, Rule } from "./updates/rule.js";
+import { PlaneViews, writeLeaves } from "./views.js";
+
+/** A tree that was read, with what is taken over from another. */
+interface Read {
+  readonly tree: Tree;
+  readonly found: readonly FoundLeaf[];
+  readonly source: Source | null;
+}
 
 /**
  * A rule, or a chain of rules, that transforms gradients. Immutable; knows no model until `init`.
@@ -15,9 +28,9 @@ import type { BoundRule, Rule } from "./updates/rule.js";
 export class Update {
   /** The rules in order, chains in chains flattened. */
   readonly rules: readonly BoundRule[];
-  #program: Program | undefined;
-  /** The last layout that was met: models of one form share it. */
-  #layout: Layout | undefined;
+  #chain: Chain | undefined;
+  /** The program of the last tree that was met: models of one form share it. */
+  #program: { readonly key: string; readonly program: Program } | undefined;
 
   /** @internal */
   constructor(rules: readonly BoundRule[]) {
@@ -36,10 +49,15 @@ export class Update {
   /**
    * Makes an optimizer for a model: copies the parameters into an arena and starts the state.
    *
+   * With `from` it goes on where another optimizer stands, for a model that has changed (a new class, an adapter, other
+   * frozen leaves): parameters of the same path and shape, their state, and the counts are taken over; what is new
+   * begins at its own start, bias corrections too. `optimizer.carried` lists it; the other one stays as it was.
+   *
    * @param params a tree: nested plain objects and arrays; leaves are typed arrays of numbers, `{ data, shape }`,
    *   `{ shape }` (zeros) or bare numbers
-   * @param options `backend`: "wasm" or "reference"; `module`: loops linked ahead of time, `kernels`: kernels compiled ahead,
-   *   for engines that compile nothing at run time; `warn`: true
+   * @param options `backend`: "wasm" or "reference"; `from`: an optimizer; `stats`: whether to keep updates for `stats()`,
+   *   false; `module`: loops linked ahead of time, `kernels`: kernels compiled ahead, for engines that compile nothing
+   *   at run time; `warn`: true
    * @throws TypeError with the path for a leaf that is not numbers; RangeError with the bytes of every plane for more
    *   than a memory holds; Error if `backend` is given and cannot run
    *
@@ -51,36 +69,127 @@ export class Update {
    */
   async init<const T>(params: T, options: InitOptions = {}): Promise<Optimizer<T>> {
     const checked = readInitOptions(options);
-    const tree = this.#read(params);
-    await prepareEngine(this.#compiled(), checked);
-    return this.#optimizer(tree, checked);
+    const read = this.#read(params, checked);
+    await prepareEngine(this.#meet(read).program, checked);
+    // The one it goes on from may have made steps meanwhile.
+    return this.#optimizer({ ...read, source: fromOf(checked) }, checked);
   }
 
   /** {@link init} without a promise, for class constructors: it compiles where it stands. */
   initSync<const T>(params: T, options: InitOptions = {}): Optimizer<T> {
     const checked = readInitOptions(options);
-    return this.#optimizer(this.#read(params), checked);
+    return this.#optimizer(this.#read(params, checked), checked);
   }
 
-  #compiled(): Program {
-    this.#program ??= compile(this.rules);
-    return this.#program;
+  /**
+   * What `init(params)` would allocate and link, and what a step would run; nothing is allocated.
+   *
+   * @returns planes and totals in bytes, the passes of a step and the loops they take; `String(plan)` is a table
+   * @throws as {@link init}, but for too much memory, which the plan shows
+   *
+   * @example
+   * ```ts
+   * const plan = adam().plan({ w: { shape: [1000, 1000] } });
+   * plan.planes.map(({ name, bytes }) => `${name} ${bytes}`);
+   * // => ["params 4000000", "grads 4000000", "scaleByAdam.mu 4000000", "scaleByAdam.nu 4000000"]
+   * plan.loops; // => ["adam|scale|apply"]
+   * ```
+   */
+  plan(params: unknown, options: Pick<InitOptions, "stats"> = {}): Plan {
+    const { tree } = readTree(params, "params");
+    return planOf(programOf(tree, groupLeaves(this.#placed(), tree)), options.stats ?? false);
   }
 
-  #read(params: unknown): { layout: Layout; found: readonly FoundLeaf[] } {
-    const { layout, found } = readTree(params, "params");
-    if (this.#layout?.form !== layout.form) this.#layout = layout;
-    return { layout: this.#layout!, found };
+  /**
+   * Makes an optimizer from what `optimizer.save()` wrote: the next step goes on bit for bit as if there had been no stop.
+   *
+   * @param bytes a checkpoint
+   * @param params a tree, if the model is not exactly that of the checkpoint: parameters of the same path and shape are
+   *   taken from the checkpoint. Without it the saved tree is built again
+   * @param options those of `init`, and `strict`: whether missing and unexpected names are refused, true; otherwise
+   *   `optimizer.carried` lists them; `options`: "current" or "saved" options of rules, "current"
+   * @throws CheckpointError for a damaged file, for another chain, and with `strict` for other names; TreeMismatchError for
+   *   a parameter of the same path and another shape, always
+   *
+   * @example
+   * ```ts
+   * const update = adam({ learningRate: 0.1 });
+   * const optimizer = await update.init({ w: Float32Array.of(1, 2) });
+   * optimizer.step({ w: Float32Array.of(3, 4) });
+   * const bytes = await optimizer.save();
+   * const again = await update.restore(bytes);
+   * again.count; // => 1
+   * ```
+   */
+  async restore<T = Record<string, unknown>>(
+    bytes: Uint8Array | ArrayBuffer,
+    params?: T,
+    options: RestoreOptions = {},
+  ): Promise<Optimizer<T>> {
+    const { strict, options: whose, ...others } = options;
+    const checked = readInitOptions(others);
+    const { readRestore } = await import("./checkpoint/restore.js");
+    const { rules, read, source } = readRestore(this.rules, bytes, params, { strict, options: whose });
+    const update = rules === this.rules ? this : new Update(rules);
+    await prepareEngine(update.#meet({ ...read, source }).program, checked);
+    return update.#optimizer<T>({ ...read, source }, checked);
   }
 
-  #optimizer<T>(
-    { layout, found }: { layout: Layout; found: readonly FoundLeaf[] },
-    options: InitOptions,
-  ): Optimizer<T> {
-    const program = this.#compiled();
-    const values = new StepValues(program);
-    return new Optimizer<T>(program, layout, found, values, createEngine(program, layout, values, options));
+  #read(params: unknown, options: InitOptions): Read {
+    return { ...readTree(params, "params"), source: fromOf(options) };
   }
+
+  #placed(): Chain {
+    this.#chain ??= placeRules(this.rules);
+    return this.#chain;
+  }
+
+  #meet({ tree, source }: Read): { program: Program; plan: CarryPlan | null } {
+    const plan = source && planCarry(this.#placed(), tree, source);
+    const grouping = groupLeaves(this.#placed(), tree, plan?.birthOf);
+    const key = `${tree.form}${grouping.key}`;
+    if (this.#program?.key !== key) this.#program = { key, program: programOf(tree, grouping) };
+    return { program: this.#program.program, plan };
+  }
+
+  #optimizer<T>(read: Read, options: InitOptions): Optimizer<T> {
+    const { program, plan } = this.#meet(read);
+    const values = program.groups.map((group, g) => new StepValues(group, program.births[g]!));
+    const engine = createEngine(program, values, options);
+    const views = new PlaneViews(program, engine);
+    const host = plan?.host ?? newHost(program.chain);
+    writeLeaves(views.leaves("params"), read.found);
+    const begin = () => beginState(program, views, host);
+    const carried = read.source && carry(program, views, read.source, begin);
+    if (!read.source) begin();
+    return new Optimizer<T>(
+      { update: this, program, host, values, engine, views, keepsUpdates: options.stats === true },
+      carried,
+    );
+  }
+}
+
+const fromOf = ({ from }: InitOptions): Source | null => (from ? sourceOf(from as Optimizer) : null);
+
+/** What state begins with, where it begins with the parameters. */
+function beginState({ slots, chain }: Program, views: PlaneViews, host: Host): void {
+  slots.forEach(({ initial }, slot) => {
+    if (initial !== "params") return;
+    views.leaves(slot).forEach((view, i) => {
+      view?.set(views.leaves("params")[i]!);
+    });
+  });
+  for (const { rule, index } of chain.all) {
+    if (rule.kind === "custom") host.custom[index] ??= copyPlain(rule.init?.(views.treeOf("params", index)) ?? null);
+  }
+}
+
+/** Options of `restore`. */
+export interface RestoreOptions extends Omit<InitOptions, "from"> {
+  /** Whether names that are missing or not expected are refused. */
+  readonly strict?: boolean | undefined;
+  /** Whether the options of rules are today's or the saved ones. */
+  readonly options?: "current" | "saved" | undefined;
 }
 
 const compiled = option<object | undefined>(
@@ -98,7 +207,13 @@ const initSpec = {
   ),
   module: compiled,
   kernels: compiled,
-  warn: option<boolean>(true, "true or false", (value) => typeof value === "boolean"),
+  warn: flag(true),
+  stats: flag(false),
+  from: option<object | undefined>(
+    undefined,
+    "an optimizer",
+    (value): value is object | undefined => value === undefined || value instanceof Optimizer,
+  ),
 };
 
 const readInitOptions = (options: InitOptions): InitOptions => readOptions("init", options, initSpec) as InitOptions;
@@ -123,12 +238,16 @@ export function updateOf(rule: Rule, options: object): Update {
  */
 export function chain(...updates: readonly Update[]): Update {
   updates.forEach((update, i) => {
-    if (!(update instanceof Update)) {
-      const mend = typeof update === "function" ? ": call it" : ", expected an update such as scaleByAdam()";
-      throw new TypeError(`chain: argument ${i + 1} is ${show(update)}${mend}`);
-    }
+    requireUpdate(update, `chain: argument ${i + 1}`);
   });
   return new Update(updates.flatMap(({ rules }) => rules));
+}
+
+/** @throws TypeError if `given` is none */
+export function requireUpdate(given: unknown, what: string): asserts given is Update {
+  if (given instanceof Update) return;
+  const mend = typeof given === "function" ? ": call it" : ", expected an update such as scaleByAdam()";
+  throw new TypeError(`${what} is ${show(given)}${mend}`);
 }
 
 /**

@@ -2,7 +2,9 @@ import { signaturesOf } from "./backends/wasm/engine.js";
 import { bodies } from "./generated/bodies.js";
 import { signatureOf, type Token } from "./link/signature.js";
 import * as optimizers from "./optimizers.js";
-import { compile } from "./program/program.js";
+import { placeRules } from "./program/chain.js";
+import { compile } from "./program/compile.js";
+import { slotsOf } from "./program/program.js";
 import { chain, type Update } from "./update.js";
 import { clipByGlobalNorm } from "./updates/clip.js";
 
@@ -23,10 +25,14 @@ function usual(): Update[] {
 export function warmedSignatures(): string[] {
   const single = [["scale"], ["decay"], ...Object.keys(bodies).map((body) => [body])] as Token[][];
   const chains = usual().flatMap((update) => [update, chain(clipByGlobalNorm(), update)]);
-  const linked = chains.flatMap(({ rules }) => signaturesOf(compile(rules)));
+  const linked = chains.flatMap(({ rules }) => {
+    const placed = placeRules(rules);
+    return signaturesOf(compile(placed.rules, slotsOf(placed)));
+  });
   return [
     ...new Set([
       ...[[], ...single].map((tokens) => signatureOf(tokens, "store")),
+      signatureOf([], "add"),
       signatureOf([], "apply"),
       ...linked,
       // What update() runs ends in a store.

@@ -68,3 +68,27 @@ export function sumSquares(x: usize, length: usize): f64 {
 export function sumSquaresDecayed(x: usize, p: usize, length: usize, a: f32, b: f32): f64 {
   return sum(x, p, length, a, b, true);
 }
+
+/** The largest |x|, 0 of none; NaN where there is one. `x`: bytes; `length`: elements. */
+export function maxMagnitude(x: usize, length: usize): f32 {
+  let lanes = f32x4.splat(0);
+  for (; length >= 4; length -= 4, x += 16) lanes = f32x4.max(lanes, f32x4.abs(v128.load(x)));
+  let most = max(
+    max(f32x4.extract_lane(lanes, 0), f32x4.extract_lane(lanes, 1)),
+    max(f32x4.extract_lane(lanes, 2), f32x4.extract_lane(lanes, 3)),
+  );
+  for (; length > 0; length--, x += 4) most = max(most, abs(load<f32>(x)));
+  return most;
+}
+
+/** Whether an x is NaN or infinite: x − x is not 0 then. `x`: bytes; `length`: elements. */
+export function hasNonFinite(x: usize, length: usize): bool {
+  let sum = f32x4.splat(0);
+  for (; length >= 4; length -= 4, x += 16) {
+    const v = v128.load(x);
+    sum = f32x4.add(sum, f32x4.sub(v, v));
+  }
+  let rest: f32 = 0;
+  for (; length > 0; length--, x += 4) rest += load<f32>(x) - load<f32>(x);
+  return v128.any_true(f32x4.ne(sum, sum)) || rest != rest;
+}

@@ -1,3 +1,7 @@
+import type { Source } from "../program/compile.js";
+import type { LayoutLeaf } from "../tree/layout.js";
+import type { FoundLeaf } from "../tree/leaf.js";
+
 /** What runs a program, and how it came to be chosen. */
 export interface BackendInfo {
   readonly name: "wasm" | "reference";
@@ -10,25 +14,44 @@ export interface BackendInfo {
   readonly reason: string;
 }
 
-/** A plane: by name, or a slot by its index in the program. */
-export type PlaneId = "params" | "grads" | "scratch" | number;
+/** A plane: by name, or a slot by its index in the program. `updates` is there only for statistics. */
+export type PlaneId = "params" | "grads" | "scratch" | "updates" | number;
 
-/** A program that has met a layout and owns its planes. */
-export interface Engine {
-  readonly backend: BackendInfo;
-  /** The whole plane, padding included; `scratch` only where the program parks a whole tree. */
-  plane(id: PlaneId): Float32Array<ArrayBuffer>;
-  /**
-   * Runs all stages with the values of the step that the engine was made with: `apply` adds the updates to the parameters, `emit` writes them over the gradients.
-   * `custom(rule)` is called where a user's function stands, with x in the scratch plane.
-   */
-  run(sink: "apply" | "emit", custom: (rule: number) => void): void;
-  /** p ← p + g: what `emit` left to do. */
-  apply(): void;
+/** What the last loop of a stage does: apply or emit the result; or begin a sum of gradients with it, or add to one. */
+export type Mode = "apply" | "emit" | "start" | "add";
+
+/** Sums over each leaf, by its index: of squares, or the largest magnitudes. */
+export interface Sums {
+  readonly updates: Float64Array;
+  readonly params: Float64Array;
 }
 
-/** After every so many steps the smallest numbers of decaying state are set to zero, on every backend alike. */
-export const FLUSH_INTERVAL = 64;
+/** A program that owns its planes. Groups are those of the program. */
+export interface Engine {
+  readonly backend: BackendInfo;
+  /** A leaf of a plane; null where the plane has no place for it. */
+  view(id: PlaneId, leaf: LayoutLeaf): Float32Array<ArrayBuffer> | null;
+  /** All of a plane, padding included, in one piece or several. */
+  spans(id: PlaneId): readonly Float32Array<ArrayBuffer>[];
+  /** A step begins. */
+  begin(): void;
+  /** `given`: gradients that are to be copied in by the first stage. */
+  stage(group: number, stage: number, mode: Mode, given: readonly (FoundLeaf | undefined)[] | null): void;
+  /** What the passes of this rule have summed up. */
+  sums(rule: number): Sums;
+  /** Σ x² of a leaf of a plane; 0 where the plane has no place for it. */
+  squares(id: PlaneId, leaf: LayoutLeaf): number;
+  /** The first leaf of a group that has a NaN or an infinity in x, or -1. */
+  nonFinite(group: number, source: Source): number;
+  /** Shows x to a user's function in the scratch plane, or zeros; and takes back what it made of it. */
+  expose(group: number, isActive: boolean): void;
+  takeBack(group: number): void;
+  zero(group: number, plane: "grads"): void;
+  /** p ← p + g: what `emit` left to do. */
+  apply(group: number): void;
+  /** Sets the smallest numbers of decaying state to zero. */
+  flush(group: number): void;
+}
 
 /** Below this magnitude: 2^-100. */
 export const FLUSH_BELOW = 7.888609052210118e-31;

@@ -1,6 +1,5 @@
 import type { Program } from "../program/program.js";
 import type { StepValues } from "../program/values.js";
-import type { Layout } from "../tree/layout.js";
 import type { Engine } from "./backend.js";
 import { ReferenceEngine } from "./reference/engine.js";
 import { measure } from "./wasm/arena.js";
@@ -20,21 +19,25 @@ export interface InitOptions {
   readonly kernels?: object;
   /** Whether to warn on the console where `reference` stands in for `wasm`. */
   readonly warn?: boolean;
+  /** An optimizer to go on from: see {@link Update.init}. */
+  readonly from?: object;
+  /** Whether to keep the updates of each step, for `stats()`: a plane more, and a pass more in each step. */
+  readonly stats?: boolean;
 }
 
 let warned = false;
 
 /** Makes the engine of a program; what was prepared is found compiled. */
-export function createEngine(program: Program, layout: Layout, step: StepValues, options: InitOptions): Engine {
-  const { backend, warn } = options;
+export function createEngine(program: Program, values: readonly StepValues[], options: InitOptions): Engine {
+  const { backend, warn, stats = false } = options;
   const reference = (reason: string) => {
-    measure(program, layout, 0);
-    return new ReferenceEngine(program, layout, step, reason);
+    measure(program, { tileBytes: 0, updates: stats });
+    return new ReferenceEngine(program, values, reason, stats);
   };
   if (backend === "reference") return reference("asked for");
   const code = codeSource(program, options);
   if (typeof code !== "string") {
-    return new WasmEngine(program, layout, step, code, `WebAssembly SIMD, ${reasons[code.path]}`);
+    return new WasmEngine(program, values, code, `WebAssembly SIMD, ${reasons[code.path]}`, stats);
   }
   if (backend === "wasm") throw new Error(`the wasm backend cannot run here: ${code}`);
   if (warn && !warned && typeof console === "object") {
@@ -45,9 +48,10 @@ export function createEngine(program: Program, layout: Layout, step: StepValues,
 }
 
 /** Compiles what {@link createEngine} will want, off the caller's thread of control. What fails here fails there. */
-export async function prepareEngine(program: Program, { backend, module, kernels }: InitOptions): Promise<void> {
+export async function prepareEngine(program: Program, options: InitOptions): Promise<void> {
+  const { backend, module, kernels } = options;
   if (backend === "reference" || typeof WebAssembly !== "object") return;
-  await prepare(missingLoops(program, exported(module)), !kernels).catch(() => undefined);
+  await prepare(missingLoops(program, options, exported(module)), !kernels).catch(() => undefined);
 }
 
 const reasons: Record<CodeSource["path"], string> = {
@@ -57,16 +61,17 @@ const reasons: Record<CodeSource["path"], string> = {
 };
 
 /** Compiles what was not given; where that is refused, a sentence. */
-function codeSource(program: Program, { module, kernels }: InitOptions): CodeSource | string {
+function codeSource(program: Program, options: InitOptions): CodeSource | string {
+  const { module, kernels } = options;
   if (typeof WebAssembly !== "object") return "this engine has no WebAssembly";
   const given = exported(module);
-  const missing = missingLoops(program, given);
+  const missing = missingLoops(program, options, given);
   const ahead = { module: module ?? null, kernels: kernels ?? null };
   let ready = false;
   try {
     if (!kernels) compileKernels(SHARED_PAGES);
     ready = true;
-    if (missing.length === 0 && [...signaturesOf(program, "emit"), "apply"].every((loop) => given.has(loop))) {
+    if (missing.length === 0 && [...loopsOf(program, "emit"), "apply"].every((loop) => given.has(loop))) {
       return { path: "warmed", ...ahead };
     }
     missing.forEach(compileLoop);
@@ -77,8 +82,12 @@ function codeSource(program: Program, { module, kernels }: InitOptions): CodeSou
   }
 }
 
-const missingLoops = (program: Program, given: ReadonlySet<string>): string[] =>
-  signaturesOf(program).filter((signature) => !given.has(signature));
+const loopsOf = ({ groups }: Program, sink: "apply" | "emit"): string[] => [
+  ...new Set(groups.flatMap((group) => signaturesOf(group, sink))),
+];
+
+const missingLoops = (program: Program, { stats }: InitOptions, given: ReadonlySet<string>): string[] =>
+  loopsOf(program, stats ? "emit" : "apply").filter((signature) => !given.has(signature));
 
 const exported = (module: object | undefined): ReadonlySet<string> =>
   new Set(module ? WebAssembly.Module.exports(module).map(({ name }) => name) : []);

@@ -4,7 +4,7 @@
 //
 //   loop
 //     P ← p + i, X ← x + i, …
-//     for the four vectors of a 64-byte line:   u ← load X;  u ← token(u) …;  store u, or P ← P + u
+//     for the four vectors of a 64-byte line:   u ← load X;  u ← token(u) …;  out ← u, out ← out + u, or P ← P + u
 //     i ← i + 64
 //   while i < end
 //
@@ -84,13 +84,15 @@ function linkLoop(signature: string): wasm.FunctionCode {
   const address = (base: number, pointer: number) => emit(wasm.get(base), wasm.get(i), wasm.i32Add, wasm.set(pointer));
   address(x, X);
   if (needsP) address(p, P);
-  if (sink === "store") address(out, OUT);
+  if (sink !== "apply") address(out, OUT);
   for (const { pointers } of steps) for (const { index, pointer } of pointers) address(index, pointer);
   for (let offset = 0; offset < LINE; offset += VECTOR) {
     emit(wasm.get(X), wasm.load(offset), wasm.set(u));
     if (needsP) emit(wasm.get(P), wasm.load(offset), wasm.set(parameter));
     for (const { emitVector } of steps) emit(emitVector(offset), wasm.set(u));
     if (sink === "store") emit(wasm.get(OUT), wasm.get(u), wasm.store(offset));
+    else if (sink === "add")
+      emit(wasm.get(OUT), wasm.get(OUT), wasm.load(offset), wasm.get(u), wasm.add, wasm.store(offset));
     else emit(wasm.get(P), wasm.get(parameter), wasm.get(u), wasm.add, wasm.store(offset));
   }
   emit(wasm.get(i), wasm.i32Const(LINE), wasm.i32Add, wasm.tee(i), wasm.get(end), wasm.i32LessUnsigned);

@@ -9,12 +9,13 @@ import type { BodyName } from "../generated/bodies.js";
  * | `decay` | x ← a·x + b·p | a, b |
  * | a body's name | x ← body(x, p, slots) | its own |
  * | `store`, last | out ← x | |
+ * | `add`, last | out ← out + x | |
  * | `apply`, last | p ← p + x | |
  *
  * Joined by `|`, tokens are the signature of a loop: `clip|adam|decay|apply`. It names the loop in the cache, in
  * modules linked ahead of time, and in profilers.
  */
 export type Token = "scale" | "decay" | BodyName;
-export type Sink = "store" | "apply";
+export type Sink = "store" | "add" | "apply";
 
 export const signatureOf = (tokens: readonly Token[], sink: Sink): string => [...tokens, sink].join("|");

@@ -1,207 +1,160 @@
-// A program is what a chain does in one step, in order, for any layout: stages of passes. A stage ends where the whole
-// tree must be known (a global norm, a user's function). Within a stage the passes run one behind the other over the
-// whole range, or, where one needs a single leaf (a trust ratio, row means), all of them leaf by leaf, so that a leaf
-// is still in cache.
+// A chain that has met a tree: leaves that meet the same rules are a group, each group has its passes, and where rules
+// want more than one group (the norm of the whole tree), those wait for one another.
+//
+//   leaf ──▶ rules it meets ──▶ groups ──▶ layout ──▶ stages of passes (compile.ts) ──▶ actions, in order
 
-import type { BodyUse, BoundRule, CustomRule, ElementwiseRule, KernelRule, NormRule } from "../updates/rule.js";
-import { decayed, type Expression, type Form, identityForm, scaled, value } from "./form.js";
+import { arrange, type Layout, type Tree } from "../tree/layout.js";
+import { type Chain, type PlacedRule, rulesFor } from "./chain.js";
+import { type Barrier, compile, type GroupProgram } from "./compile.js";
 
-// biome-ignore lint/suspicious/noExplicitAny: see Rule.
-type Any = any;
-
-/** What a linked loop does to the register, before its sink. */
-export type Operation =
-  | { readonly kind: "linear"; readonly form: Form }
-  | {
-      readonly kind: "body";
-      readonly rule: number;
-      readonly uses: readonly BodyUse[];
-      /** Index of each scalar of the rule among the values of a step. */
-      readonly scalars: ReadonlyMap<string, number>;
-    };
-
-/** Where a pass reads x: the gradients, or what an earlier pass parked. */
-export type Source = "grads" | "scratch";
-
-export type Pass =
-  | {
-      readonly kind: "loop";
-      readonly source: Source;
-      readonly operations: readonly Operation[];
-      /** `park`: x is kept for later passes; `result`: it is applied to the parameters, or written to the gradients. */
-      readonly sink: "park" | "result";
-    }
-  | {
-      readonly kind: "norm";
-      readonly source: Source;
-      readonly form: Form;
-      readonly rule: number;
-      readonly entry: NormRule<Any>;
-      /** Where its factor goes among the values. */
-      readonly factor: number;
-    }
-  | {
-      readonly kind: "kernel";
-      readonly source: Source;
-      readonly a: Expression | null;
-      readonly rule: number;
-      readonly entry: KernelRule<Any>;
-      readonly scalars: ReadonlyMap<string, number>;
-    };
-
-export type Stage =
-  | { readonly kind: "passes"; readonly byLeaf: boolean; readonly passes: readonly Pass[] }
-  | { readonly kind: "custom"; readonly rule: number; readonly entry: CustomRule };
-
-/** One plane of state. */
+/** One plane of state, for the groups whose leaves meet its rule. */
 export interface ProgramSlot {
+  /** Index of the rule. */
   readonly rule: number;
   readonly name: string;
-  readonly initial: number;
+  readonly initial: number | "params";
   readonly decays: boolean;
 }
 
+/** A group that waits at a barrier. */
+export interface Part {
+  readonly group: number;
+  readonly barrier: Barrier;
+}
+
+/** What a step does, one after another. */
+export type Action =
+  | { readonly kind: "stage"; readonly group: number; readonly stage: number }
+  | { readonly kind: Barrier["kind"]; readonly rule: number; readonly parts: readonly Part[] };
+
 export interface Program {
-  readonly rules: readonly BoundRule[];
-  readonly stages: readonly Stage[];
+  readonly chain: Chain;
+  readonly layout: Layout;
   readonly slots: readonly ProgramSlot[];
-  /** How much of a tree parked values need: nothing, the largest leaf, or all of it. */
-  readonly scratch: "none" | "leaf" | "tree";
-  /** Host scalars, by rule and name, and behind them the factors of norms: the values of a step. */
-  readonly valueCount: number;
-  readonly scalars: readonly { readonly rule: number; readonly name: string; readonly index: number }[];
-  /** Indices of factors that differ from leaf to leaf. */
-  readonly leafFactors: readonly number[];
+  /** Of each group of the layout that is not frozen. */
+  readonly groups: readonly GroupProgram[];
+  /** Of each group: which set of leaves that came later it belongs to; 0 is none. */
+  readonly births: readonly number[];
+  readonly actions: readonly Action[];
+  /** Of each rule: whose counts it follows in the groups that have it, see GroupProgram. */
+  readonly scopesOf: readonly (readonly number[])[];
+  /** Whether a rule remembers what `step()` was told, whether one may hold steps back, and whether one is a user's. */
+  readonly remembers: boolean;
+  readonly isGated: boolean;
+  readonly isCustom: boolean;
+  /** Whether a step first adds the gradients, as they are, to a sum: then they can be copied in and added piece by piece. */
+  readonly isGathered: boolean;
 }
 
 /** An object with the slots of one rule: by name, what `pick` gives for a slot's index in the program. */
 export const bySlot = <Value>({ slots }: Program, rule: number, pick: (slot: number) => Value): Record<string, Value> =>
   Object.fromEntries(slots.flatMap((slot, i) => (slot.rule === rule ? [[slot.name, pick(i)]] : [])));
 
-/** Compiles a chain. It depends on the chain's structure alone, never on the values of its options. */
-export function compile(rules: readonly BoundRule[]): Program {
-  const stages: Stage[] = [];
-  const slots: ProgramSlot[] = [];
-  const scalars: { rule: number; name: string; index: number }[] = [];
-  const leafFactors: number[] = [];
-  let valueCount = 0;
-  let scratch: Program["scratch"] = "none";
-  // The stage at work, and what stands in the register: a·x + b·p, x being what `source` holds behind `operations`.
-  let passes: Pass[] = [];
-  let byLeaf = false;
-  let source: Source = "grads";
-  let operations: Operation[] = [];
-  let form: Form = identityForm;
-
-  const scalar = (rule: number, name: string): number => {
-    scalars.push({ rule, name, index: valueCount });
-    return valueCount++;
-  };
-  const scalarMap = (rule: number, names: Iterable<string>): ReadonlyMap<string, number> =>
-    new Map(Array.from(names, (name) => [name, scalar(rule, name)]));
-
-  const differs = (expression: Expression | null): boolean => {
-    if (!expression) return false;
-    if (expression.kind === "value") return leafFactors.includes(expression.index);
-    return differs(expression.left) || differs(expression.right);
-  };
-  const differsByLeaf = ({ a, b }: Form): boolean => differs(a) || differs(b);
-
-  /** Makes the register hold a·x + b·p. */
-  const materialize = (): void => {
-    if (!form.a && !form.b) return;
-    operations.push({ kind: "linear", form });
-    byLeaf ||= differsByLeaf(form);
-    form = identityForm;
-  };
-  const parked = (): void => {
-    source = "scratch";
-    if (scratch === "none") scratch = "leaf";
-  };
-  const loop = (sink: "park" | "result"): void => {
-    passes.push({ kind: "loop", source, operations, sink });
-    operations = [];
-    if (sink === "park") parked();
-  };
-  /** Makes x stand in memory, for a pass that reads it more than once. The form stays to be applied. */
-  const park = (): void => {
-    if (operations.length > 0) loop("park");
-  };
-  const close = (isLast: boolean): void => {
-    // What is parked when a stage ends is wanted whole; passes over the whole range park a whole tree too.
-    if (source === "scratch" && (!isLast || !byLeaf)) scratch = "tree";
-    if (passes.length > 0) stages.push({ kind: "passes", byLeaf, passes });
-    passes = [];
-    byLeaf = false;
-  };
-
-  const elementwise = (rule: number, entry: ElementwiseRule<Any>): void => {
-    materialize();
-    const uses = entry.choose ? [entry.bodies[entry.choose(rules[rule]!.options)]!] : entry.bodies;
-    operations.push({
-      kind: "body",
-      rule,
-      uses,
-      scalars: scalarMap(rule, new Set(uses.flatMap(({ constants }) => constants))),
-    });
-    if (entry.hasFactor) form = { a: value(scalar(rule, "factor")), b: null };
-  };
-  const norm = (rule: number, entry: NormRule<Any>): void => {
-    park();
-    const factor = valueCount++;
-    passes.push({ kind: "norm", source, form, rule, entry, factor });
-    if (entry.scope === "leaf") leafFactors.push(factor);
-    byLeaf ||= entry.scope === "leaf" || differsByLeaf(form);
-    form = scaled(form, value(factor));
-    if (entry.scope === "tree") close(false);
-  };
-  const kernel = (rule: number, entry: KernelRule<Any>): void => {
-    if (form.b) materialize();
-    park();
-    const named = scalarMap(rule, kernelScalars[entry.kernel]);
-    passes.push({ kind: "kernel", source, a: form.a, rule, entry, scalars: named });
-    parked();
-    byLeaf = true;
-    form = identityForm;
-  };
-  const custom = (rule: number, entry: CustomRule): void => {
-    materialize();
-    if (source === "grads" || operations.length > 0) loop("park");
-    close(false);
-    stages.push({ kind: "custom", rule, entry });
-  };
-
-  rules.forEach(({ rule, options }, i) => {
-    for (const [name, { initial, decays }] of Object.entries(rule.slots)) {
-      slots.push({ rule: i, name, initial: initial(options), decays });
-    }
-    switch (rule.kind) {
-      case "linear":
-        form = (rule.linear === "factor" ? scaled : decayed)(form, value(scalar(i, "scalar")));
-        break;
-      case "elementwise":
-        elementwise(i, rule);
-        break;
-      case "norm":
-        norm(i, rule);
-        break;
-      case "kernel":
-        kernel(i, rule);
-        break;
-      case "custom":
-        custom(i, rule);
-        break;
-      default:
-        rule satisfies never;
-    }
-  });
-  materialize();
-  loop("result");
-  close(true);
-  return { rules, stages, slots, scratch, valueCount, scalars, leafFactors };
+/** The chain, and which leaves are a group. */
+export interface Grouping {
+  readonly chain: Chain;
+  /** By leaf. */
+  readonly groupOf: readonly number[];
+  readonly groups: readonly { readonly rules: readonly PlacedRule[]; readonly birth: number }[];
+  readonly liveCount: number;
+  /** The same for groupings that make the same program. */
+  readonly key: string;
 }
 
-const kernelScalars: Record<KernelRule<Any>["kernel"], readonly string[]> = {
-  centralize: [],
-  addNoise: ["sigma", "key0", "key1"],
-};
+/**
+ * Finds the groups of a tree: asks every partition for the label of each leaf.
+ *
+ * @param birthOf of each leaf: the set of later ones it belongs to, 0 if it was there from the start
+ */
+export function groupLeaves(chain: Chain, tree: Tree, birthOf: readonly number[] = []): Grouping {
+  const found = new Map<string, { rules: readonly PlacedRule[]; birth: number; leaves: number[] }>();
+  tree.leaves.forEach((leaf, i) => {
+    const rules = rulesFor(leaf, chain.rules);
+    const birth = birthOf[i] ?? 0;
+    const key = [birth, ...rules.map(({ index }) => index)].join();
+    const group = found.get(key) ?? { rules, birth, leaves: [] };
+    found.set(key, group);
+    group.leaves.push(i);
+  });
+  const isFrozen = ({ rules }: { rules: readonly PlacedRule[] }) => rules.some(({ rule }) => rule.kind === "freeze");
+  const keys = [...found.keys()].sort();
+  const sorted = keys.map((key) => found.get(key)!);
+  const groups = [...sorted.filter((group) => !isFrozen(group)), ...sorted.filter(isFrozen)];
+  const groupOf = new Array<number>(tree.leaves.length);
+  groups.forEach(({ leaves }, g) => {
+    for (const leaf of leaves) groupOf[leaf] = g;
+  });
+  const liveCount = groups.filter((group) => !isFrozen(group)).length;
+  return { chain, groupOf, groups, liveCount, key: `${groupOf}|${keys.join("|")}` };
+}
+
+/** The planes of state that a chain may want. */
+export const slotsOf = ({ all }: Chain): ProgramSlot[] =>
+  all.flatMap(({ rule, options, index }) =>
+    Object.entries(rule.slots).map(([name, { initial, decays }]) => ({
+      rule: index,
+      name,
+      initial: initial(options),
+      decays,
+    })),
+  );
+
+export function programOf(tree: Tree, { chain, groupOf, groups, liveCount }: Grouping): Program {
+  const slots = slotsOf(chain);
+  const compiled = groups.slice(0, liveCount).map(({ rules }) => compile(rules, slots));
+  return {
+    chain,
+    layout: arrange(tree, groupOf, groups.length, liveCount),
+    slots,
+    groups: compiled,
+    births: groups.slice(0, liveCount).map(({ birth }) => birth),
+    actions: inOrder(compiled),
+    scopesOf: chain.all.map((rule) => [
+      ...new Set(compiled.flatMap(({ rules, scopes }) => scopes.filter((_, local) => rules[local] === rule))),
+    ]),
+    remembers: chain.all.some(({ rule }) => rule.kind === "linear" && rule.memory),
+    isGated: chain.all.some(({ rule }) => rule.kind === "gate"),
+    isCustom: chain.all.some(({ rule }) => rule.kind === "custom"),
+    isGathered: compiled.every(({ stages: [first] }) => {
+      const [pass] = first!.passes;
+      return first!.barrier?.kind === "accumulate" && pass?.kind === "loop" && pass.operations.length === 0;
+    }),
+  };
+}
+
+/**
+ * Every group runs up to its next barrier; a barrier opens when all groups that have it are there. What changes parameters
+ * or gradients comes last, when no user's function can throw any more.
+ */
+function inOrder(groups: readonly GroupProgram[]): Action[] {
+  const actions: Action[] = [];
+  const last: Action[] = [];
+  const at = groups.map(() => 0);
+  const waiting = groups.map(() => false);
+  const barrierOf = (group: number) => groups[group]!.stages[at[group]!]?.barrier ?? null;
+  const has = ({ stages }: GroupProgram, rule: number) => stages.some(({ barrier }) => barrier?.rule === rule);
+  for (;;) {
+    groups.forEach(({ stages }, group) => {
+      while (!waiting[group] && at[group]! < stages.length) {
+        const { barrier } = stages[at[group]!]!;
+        (barrier ? actions : last).push({ kind: "stage", group, stage: at[group]! });
+        if (barrier) waiting[group] = true;
+        else at[group]! += 1;
+      }
+    });
+    const ready = groups
+      .flatMap((_, group) => (waiting[group] ? [barrierOf(group)!] : []))
+      .find(({ rule }) =>
+        groups.every((program, group) => !has(program, rule) || (waiting[group] && barrierOf(group)!.rule === rule)),
+      );
+    if (!ready) return [...actions, ...last];
+    const parts = groups.flatMap((program, group) => {
+      if (!has(program, ready.rule)) return [];
+      const barrier = barrierOf(group)!;
+      waiting[group] = false;
+      at[group]! += 1;
+      return [{ group, barrier }];
+    });
+    actions.push({ kind: ready.kind, rule: ready.rule, parts });
+  }
+}

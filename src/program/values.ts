@@ -1,46 +1,110 @@
 import { isControl } from "../control.js";
 import { resolveAll } from "../options.js";
-import type { BoundRule } from "../updates/rule.js";
+import type { BoundRule, Numbers, Told } from "../updates/rule.js";
+import type { GroupProgram } from "./compile.js";
 import type { Program } from "./program.js";
 
-/** What one step computes with: options as numbers, and the scalars of the program made of them. */
+/** What an optimizer remembers beside its planes: all of it is saved. */
+export interface Host {
+  /** Steps that changed parameters. */
+  count: number;
+  /** How often each scope was entered: that of all steps, then that of each gate by its index. */
+  readonly counts: number[];
+  /** By rule: what those remember that do. */
+  readonly memories: (Numbers | null)[];
+  /** Of leaves that came later: by rule, what its count was then. The first is of those there from the start. */
+  readonly births: (readonly number[])[];
+  /** By rule: a user's own state. */
+  custom: unknown[];
+}
+
+/** A host as it is before the first step. */
+export function newHost({ all }: Program["chain"]): Host {
+  const counts = new Array<number>(all.length + 1).fill(0);
+  return {
+    count: 0,
+    counts,
+    memories: all.map(({ rule }) => ("memory" in rule && rule.memory ? rule.memory.initial : null)),
+    births: [all.map(() => 0)],
+    custom: all.map(() => null),
+  };
+}
+
+/** What one step of a group computes with: options as numbers, and the scalars of its passes made of them. */
 export class StepValues {
-  /** Host scalars, filled in by {@link at}; factors of norms, filled in by the backend. */
+  /** Host scalars, filled in by {@link at}; factors of norms, filled in while the step runs. */
   readonly values: Float64Array;
-  step = 0;
   // biome-ignore lint/suspicious/noExplicitAny: see Rule.
   readonly options: any[];
-  readonly #program: Program;
+  /** By rule: updates before this one that its leaves have seen. */
+  readonly ages: number[];
+  /** By rule: steps before this one, what schedules and noise go by. */
+  readonly steps: number[];
+  readonly rules: GroupProgram["rules"];
+  readonly #scopes: readonly number[];
+  readonly #birth: number;
   readonly #live: readonly boolean[];
   readonly #named: readonly (readonly { readonly name: string; readonly index: number }[])[];
 
-  constructor(program: Program) {
-    this.#program = program;
-    this.values = new Float64Array(program.valueCount);
-    this.#named = program.rules.map((_, i) => program.scalars.filter(({ rule }) => rule === i));
-    this.#live = program.rules.map(changes);
-    this.options = program.rules.map(({ options }, i) => (this.#live[i] ? null : options));
+  constructor(group: GroupProgram, birth: number) {
+    this.rules = group.rules;
+    this.#scopes = group.scopes;
+    this.#birth = birth;
+    this.values = new Float64Array(group.valueCount);
+    this.#named = group.rules.map((_, i) => group.scalars.filter(({ rule }) => rule === i));
+    this.#live = group.rules.map(changes);
+    this.options = group.rules.map(({ options }, i) => (this.#live[i] ? null : options));
+    this.ages = group.rules.map(() => 0);
+    this.steps = group.rules.map(() => 0);
   }
 
   /**
    * Fills in the values of a step.
    *
+   * @param memories by index in the chain: what rules remember, as it is in this step
    * @throws RangeError for a schedule or control that gives no number, or one out of range; no plane was written then
    */
-  at(step: number): void {
-    this.step = step;
-    const { rules } = this.#program;
+  at({ counts, births }: Host, memories: readonly (Numbers | null)[]): void {
+    const { rules } = this;
+    const born = births[this.#birth]!;
     for (let i = 0; i < rules.length; i++) {
-      const { rule, options } = rules[i]!;
+      const { rule, options, index } = rules[i]!;
+      // How many parts a gate takes follows the steps behind it.
+      const scope = rule.kind === "gate" ? 1 + index : this.#scopes[i]!;
+      const step = counts[scope]!;
+      const age = step - born[index]!;
+      this.steps[i] = step;
+      this.ages[i] = age;
       if (this.#live[i]) this.options[i] = resolveAll(options, step, rule.name, rule.options);
       const named = this.#named[i]!;
-      if (rule.kind === "linear") this.values[named[0]!.index] = rule.scalar(this.options[i], step);
-      else if (rule.kind === "elementwise" || rule.kind === "kernel") {
-        const scalars: Readonly<Record<string, number>> = rule.scalars(this.options[i], step);
+      if (rule.kind === "linear") {
+        this.values[named[0]!.index] = rule.scalar(this.options[i], age, memories[index] ?? nothing);
+      } else if (rule.kind === "elementwise" || rule.kind === "kernel") {
+        const scalars: Readonly<Record<string, number>> = rule.scalars(
+          this.options[i],
+          rule.kind === "kernel" ? step : age,
+        );
         for (let k = 0; k < named.length; k++) this.values[named[k]!.index] = scalars[named[k]!.name]!;
       }
     }
   }
+}
+
+const nothing: Numbers = {};
+
+/** What rules will remember if they run in this step. @throws TypeError if `told` lacks what one needs */
+export function advanced(
+  { chain, remembers, scopesOf }: Program,
+  { counts, memories }: Host,
+  told: Told,
+): readonly (Numbers | null)[] {
+  if (!remembers) return memories;
+  return chain.all.map(({ rule, options, index }) => {
+    const memory = memories[index]!;
+    if (rule.kind !== "linear" || !rule.memory) return memory;
+    const now = resolveAll(options, counts[scopesOf[index]![0] ?? 0]!, rule.name, rule.options);
+    return rule.memory.advance(now, memory, told);
+  });
 }
 
 /** Whether an option may have another value in the next step. */

@@ -3,8 +3,8 @@ import { isPlainObject } from "../show.js";
 import { displayShape, type FoundLeaf, readLeaf } from "./leaf.js";
 import { displayPath, hashPath, type Keys, pathName } from "./path.js";
 
-/** A leaf's place in every plane. */
-export interface LayoutLeaf {
+/** A leaf of a tree. */
+export interface TreeLeaf {
   readonly keys: Keys;
   /** Its name, unique in the tree: keys joined by `/`. */
   readonly path: string;
@@ -13,8 +13,6 @@ export interface LayoutLeaf {
   readonly shape: readonly number[];
   /** Elements. */
   readonly length: number;
-  /** Elements from the begin of a plane, on a 64-byte line. */
-  readonly offset: number;
 }
 
 /** The form of a tree: a leaf's index, or a node with its children. */
@@ -22,19 +20,46 @@ export type Skeleton =
   | number
   | { readonly array: boolean; readonly keys: Keys; readonly children: readonly Skeleton[] };
 
-/**
- * A tree's leaves in order of their paths, each on a 64-byte line of every plane:
- *
- *     plane   | a ……… pad | b …… pad | c ………………… |
- *             0           16·k       16·l          size     elements
- */
-export interface Layout {
-  readonly leaves: readonly LayoutLeaf[];
+/** What is known of a tree before it has a place. */
+export interface Tree {
+  /** In order of their paths. */
+  readonly leaves: readonly TreeLeaf[];
   readonly skeleton: Skeleton;
-  /** Elements of a plane, padding included. */
-  readonly size: number;
-  /** The same for trees of the same form, kinds of leaves and shapes: those share a layout. */
+  /** The same for trees of the same form, kinds of leaves and shapes. */
   readonly form: string;
+}
+
+/** A leaf's place in every plane. */
+export interface LayoutLeaf extends TreeLeaf {
+  /** Among the leaves in order of their paths. */
+  readonly index: number;
+  readonly group: number;
+  /** Elements from the begin of a plane, on a 64-byte line. */
+  readonly offset: number;
+}
+
+/** Leaves side by side, in order of their paths. */
+export interface LayoutGroup {
+  readonly leaves: readonly LayoutLeaf[];
+  /** Elements. */
+  readonly begin: number;
+  readonly end: number;
+}
+
+/**
+ * Where the leaves stand in every plane: group by group, in a group by path, each on a 64-byte line; frozen ones last.
+ *
+ *     plane   | a ……… pad | c …… pad | b ………………… | frozen …… |
+ *             | group 0              | group 1   | group 2   |
+ *             0                                  live        size     elements
+ */
+export interface Layout extends Tree {
+  readonly leaves: readonly LayoutLeaf[];
+  readonly groups: readonly LayoutGroup[];
+  /** Elements of all groups that are not frozen, padding included: of planes other than the parameters. */
+  readonly live: number;
+  /** Elements of the parameters, padding included. */
+  readonly size: number;
 }
 
 /** Elements of a 64-byte line: what a linked loop does in one iteration. */
@@ -47,7 +72,7 @@ export const padded = (length: number): number => Math.ceil(length / LINE) * LIN
  *
  * @throws TypeError with the path, for a leaf that is not numbers
  */
-export function readTree(tree: unknown, root: string): { layout: Layout; found: readonly FoundLeaf[] } {
+export function readTree(tree: unknown, root: string): { tree: Tree; found: readonly FoundLeaf[] } {
   const entries: { keys: Keys; path: string; leaf: FoundLeaf; at: number }[] = [];
   const ancestors = new Set<unknown>();
 
@@ -65,18 +90,37 @@ export function readTree(tree: unknown, root: string): { layout: Layout; found: 
 
   const order = [...entries].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
   const index = new Array<number>(entries.length);
-  let size = 0;
-  const leaves = order.map(({ keys, path, leaf, at }, i): LayoutLeaf => {
+  const leaves = order.map(({ keys, path, leaf: { kind, shape, length }, at }, i): TreeLeaf => {
     index[at] = i;
-    const offset = size;
-    size += padded(leaf.length);
-    return { keys, path, hash: hashPath(path), kind: leaf.kind, shape: leaf.shape, length: leaf.length, offset };
+    return { keys, path, hash: hashPath(path), kind, shape, length };
   });
   const settle = (node: Draft): Skeleton =>
     "entry" in node ? index[node.entry]! : { ...node, children: node.children.map(settle) };
   const skeleton = settle(draft);
   const form = JSON.stringify([skeleton, leaves.map(({ kind, shape }) => [kind, shape])]);
-  return { layout: { leaves, skeleton, size, form }, found: order.map(({ leaf }) => leaf) };
+  return { tree: { leaves, skeleton, form }, found: order.map(({ leaf }) => leaf) };
+}
+
+/**
+ * Gives the leaves their places.
+ *
+ * @param groupOf of each leaf its group; groups from `liveCount` on are frozen
+ */
+export function arrange(tree: Tree, groupOf: readonly number[], count: number, liveCount: number): Layout {
+  const leaves = new Array<LayoutLeaf>(tree.leaves.length);
+  let size = 0;
+  let live = 0;
+  const groups = Array.from({ length: count }, (_, group): LayoutGroup => {
+    const begin = size;
+    tree.leaves.forEach((leaf, index) => {
+      if (groupOf[index] !== group) return;
+      leaves[index] = { ...leaf, index, group, offset: size };
+      size += padded(leaf.length);
+    });
+    if (group < liveCount) live = size;
+    return { leaves: leaves.filter((leaf) => leaf.group === group), begin, end: size };
+  });
+  return { ...tree, leaves, groups, live, size };
 }
 
 /** A skeleton whose leaves are numbered in the order they were met, before they are sorted. */
@@ -92,14 +136,23 @@ function childKeys(node: object, root: string, keys: Keys): Keys {
 /**
  * Reads a tree that must have the form of `layout`; nothing is written anywhere.
  *
- * @returns its leaves in the layout's order
+ * @param isOptional which leaves may be absent or null
+ * @returns its leaves in the layout's order, `undefined` for those that are absent
  * @throws TreeMismatchError with the path, what was expected and what came; TypeError for a leaf that is not numbers
  */
-export function matchTree(layout: Layout, tree: unknown, root: string): FoundLeaf[] {
-  const found = new Array<FoundLeaf>(layout.leaves.length);
+export function matchTree<Leaf extends TreeLeaf>(
+  layout: { readonly leaves: readonly Leaf[]; readonly skeleton: Skeleton },
+  tree: unknown,
+  root: string,
+  isOptional: (leaf: Leaf) => boolean = () => false,
+): (FoundLeaf | undefined)[] {
+  const found = new Array<FoundLeaf | undefined>(layout.leaves.length);
   const mismatch = (keys: Keys, what: string) => new TreeMismatchError(`"${displayPath(root, keys)}" ${what}`);
 
+  const mayLack = (node: Skeleton): boolean =>
+    typeof node === "number" ? isOptional(layout.leaves[node]!) : node.keys.length > 0 && node.children.every(mayLack);
   const walk = (node: Skeleton, value: unknown, keys: Keys): void => {
+    if ((value === undefined || value === null) && mayLack(node)) return;
     if (typeof node === "number") {
       found[node] = matchLeaf(layout.leaves[node]!, value, root);
       return;
@@ -111,7 +164,9 @@ export function matchTree(layout: Layout, tree: unknown, root: string): FoundLea
       throw mismatch(keys, `is ${leaf ? "a leaf" : nodeName(Array.isArray(value))}, expected ${nodeName(node.array)}`);
     }
     const names = new Set<string | number>(childKeys(value as object, root, keys));
-    for (const key of node.keys) if (!names.delete(key)) throw mismatch([...keys, key], "is missing");
+    node.keys.forEach((key, i) => {
+      if (!names.delete(key) && !mayLack(node.children[i]!)) throw mismatch([...keys, key], "is missing");
+    });
     for (const key of names) throw mismatch([...keys, key], "is not among the parameters");
     node.keys.forEach((key, i) => {
       walk(node.children[i]!, (value as Record<string | number, unknown>)[key], [...keys, key]);
@@ -123,7 +178,7 @@ export function matchTree(layout: Layout, tree: unknown, root: string): FoundLea
 
 const nodeName = (array: boolean): string => (array ? "an array" : "an object");
 
-function matchLeaf(expected: LayoutLeaf, value: unknown, root: string): FoundLeaf {
+function matchLeaf(expected: TreeLeaf, value: unknown, root: string): FoundLeaf {
   const mismatch = (what: string) => new TreeMismatchError(`"${displayPath(root, expected.keys)}" ${what}`);
   if (value === undefined) throw mismatch("is missing");
   const leaf = readLeaf(value, root, expected.keys);
@@ -151,7 +206,10 @@ export function checkLength(
   );
 }
 
-/** Builds a tree of the layout's form, `leafAt(i)` at leaf i; `finish` gets every node. */
+/**
+ * Builds a tree of the layout's form, `leafAt(i)` at leaf i; `finish` gets every node. Where `leafAt` gives `undefined`
+ * there is no key, or `null` in an array; a node of such leaves alone is left out as well.
+ */
 export function buildTree(
   skeleton: Skeleton,
   leafAt: (index: number) => unknown,
@@ -159,10 +217,11 @@ export function buildTree(
 ): unknown {
   if (typeof skeleton === "number") return leafAt(skeleton);
   const children = skeleton.children.map((child) => buildTree(child, leafAt, finish));
-  if (skeleton.array) return finish(children);
+  if (children.length > 0 && children.every((child) => child === undefined)) return undefined;
+  if (skeleton.array) return finish(children.map((child) => child ?? null));
   const node = {};
   skeleton.keys.forEach((key, i) => {
-    setChild(node, key, children[i]);
+    if (children[i] !== undefined) setChild(node, key, children[i]);
   });
   return finish(node);
 }

@@ -15,7 +15,10 @@ export type Plain<T> = T extends number
       ? { data: Float32Array<ArrayBuffer>; shape: number[] }
       : { -readonly [Key in keyof T]: Plain<T[Key]> };
 
-/** A tree of gradients for parameters `T`: each leaf in any form that holds as many numbers. */
+/**
+ * A tree of gradients for parameters `T`: each leaf in any form that holds as many numbers. Frozen leaves may be absent or
+ * null; that others may not is checked when it runs.
+ */
 export type Gradients<T> = T extends Leaf
   ? number | NumericArray | ShapedLeaf
-  : { readonly [Key in keyof T]: Gradients<T[Key]> };
+  : { readonly [Key in keyof T]?: Gradients<T[Key]> | null };

@@ -1,4 +1,4 @@
-import { nonNegative, type OptionSpec, type Scalar, scalar } from "../options.js";
+import { nonNegative, type OptionSpec, option, type Scalar, scalar } from "../options.js";
 import { type Update, updateOf } from "../update.js";
 import type { ElementwiseRule, NormRule } from "./rule.js";
 
@@ -46,13 +46,60 @@ export function clip(options: ClipOptions = {}): Update {
   return updateOf(clipRule, options);
 }
 
+/** {@link zeroNans} takes none. */
+const zeroNansSpec = {} satisfies OptionSpec<Record<never, never>>;
+
+export const zeroNansRule = {
+  kind: "elementwise",
+  name: "zeroNans",
+  options: zeroNansSpec,
+  slots: {},
+  bodies: [{ body: "zeroNans", constants: [] }],
+  hasFactor: false,
+  scalars: () => ({}),
+  reference: () => (x) => {
+    for (let k = 0; k < x.length; k++) if (Number.isNaN(x[k]!)) x[k] = 0;
+  },
+  tolerance: 0,
+} as const satisfies ElementwiseRule<typeof zeroNansSpec>;
+
+/**
+ * Puts zero in the place of NaN. Infinities stay.
+ *
+ * `x ← 0 where x is NaN`
+ *
+ * @returns an update without state
+ * @throws TypeError for any option
+ *
+ * @example
+ * ```ts
+ * const optimizer = await chain(zeroNans(), scale(-1)).init({ w: Float32Array.of(0, 0) });
+ * optimizer.step({ w: Float32Array.of(Number.NaN, 1) });
+ * Array.from(optimizer.params.w); // => [0, -1]
+ * ```
+ *
+ * Optax 0.2.8, `optax.zero_nans`
+ */
+export function zeroNans(options: Record<never, never> = {}): Update {
+  return updateOf(zeroNansRule, options);
+}
+
 /** Options of {@link clipByGlobalNorm}. */
 export interface ClipByGlobalNormOptions {
   /** Largest norm of the whole tree, ≥ 0. */
   readonly maxNorm?: Scalar | undefined;
+  /** 2: the root of the sum of squares; Infinity: the largest magnitude. */
+  readonly order?: 2 | typeof Infinity | undefined;
 }
 
-const globalNormSpec = { maxNorm: scalar(1, nonNegative) } satisfies OptionSpec<ClipByGlobalNormOptions>;
+const globalNormSpec = {
+  maxNorm: scalar(1, nonNegative),
+  order: option<2 | typeof Infinity>(
+    2,
+    "2 or Infinity",
+    (value): value is number => value === 2 || value === Number.POSITIVE_INFINITY,
+  ),
+} satisfies OptionSpec<ClipByGlobalNormOptions>;
 
 export const clipByGlobalNormRule = {
   kind: "norm",
@@ -61,6 +108,7 @@ export const clipByGlobalNormRule = {
   slots: {},
   scope: "tree",
   params: false,
+  order: ({ order }) => order,
   factor: ({ maxNorm }, { updates }) => (updates < maxNorm ? 1 : maxNorm === 0 ? 0 : maxNorm / updates),
   // A lane of a sum adds 256 squares in f32: half of 256·2⁻²⁴, as a root halves it.
   tolerance: 8e-6,
@@ -70,9 +118,10 @@ export const clipByGlobalNormRule = {
  * Scales the whole tree down to a norm of at most maxNorm. One NaN or infinity anywhere makes all updates NaN or zero;
  * so does, on `wasm`, an element beyond 1.8e19, whose square f32 does not hold.
  *
- * `x ← x · min(1, maxNorm / ‖x‖)`, ‖x‖ the root of the sum of squares over all leaves
+ * `x ← x · min(1, maxNorm / ‖x‖)`, ‖x‖ the root of the sum of squares over all leaves, or with `order` Infinity the
+ * largest magnitude in them
  *
- * @param options `maxNorm` 1, ≥ 0
+ * @param options `maxNorm` 1, ≥ 0; `order` 2 or Infinity
  * @returns an update without state
  * @throws TypeError for an unknown option; RangeError for one out of range
  *

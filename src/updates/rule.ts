@@ -4,11 +4,12 @@
 
 import type { BodyName } from "../generated/bodies.js";
 import type { AtStep, OptionSpec, Resolved } from "../options.js";
+import type { Keys } from "../tree/path.js";
 
 /** A plane of state, shaped as the parameters. */
 export interface PlaneSlot<Spec extends OptionSpec> {
-  /** What every element holds before the first step. */
-  readonly initial: (options: Resolved<Spec>) => number;
+  /** What every element holds before the first step; `params`: a copy of the parameters. */
+  readonly initial: (options: Resolved<Spec>) => number | "params";
   /** Whether it decays towards zero under zero updates: then its smallest numbers are flushed now and then. */
   readonly decays: boolean;
 }
@@ -21,7 +22,20 @@ interface Entry<Spec extends OptionSpec, Slot extends string = never> {
   readonly tolerance: number;
 }
 
-type Numbers = { readonly [name: string]: number };
+export type Numbers = { readonly [name: string]: number };
+
+/** What a rule remembers from step to step beside its planes; in a step it may also see what `step()` was told. */
+export interface Memory<Spec extends OptionSpec> {
+  readonly initial: Numbers;
+  /** Throws if `told` lacks what it needs. */
+  readonly advance: (options: AtStep<Spec>, memory: Numbers, told: Told) => Numbers;
+}
+
+/** What `step(grads, told)` may be given beside the gradients. */
+export interface Told {
+  /** The loss, or another figure to be made small. */
+  readonly value?: number | undefined;
+}
 
 /**
  * The paper's formula, unfolded, in double precision, for the elements of one leaf: x and the slots are changed in
@@ -38,7 +52,8 @@ export type ReferenceElements<Slot extends string = never> = (
 export interface LinearRule<Spec extends OptionSpec> extends Entry<Spec> {
   readonly kind: "linear";
   readonly linear: "factor" | "decay";
-  readonly scalar: (options: AtStep<Spec>, step: number) => number;
+  readonly memory?: Memory<Spec>;
+  readonly scalar: (options: AtStep<Spec>, step: number, memory: Numbers) => number;
 }
 
 /** One of the bodies that a rule may run in a step. */
@@ -51,7 +66,8 @@ export interface BodyUse {
 /** Each element by itself, from x, p and the slots: four lanes of it are a body. */
 export interface ElementwiseRule<Spec extends OptionSpec, Slot extends string = never> extends Entry<Spec, Slot> {
   readonly kind: "elementwise";
-  readonly bodies: readonly BodyUse[];
+  /** `null`: there is nothing to do to x or to the state. */
+  readonly bodies: readonly (BodyUse | null)[];
   /** Which of several bodies these options mean, for good. */
   readonly choose?: (options: Resolved<Spec>) => number;
   /** Which of several bodies a step takes: all of them are linked. */
@@ -69,6 +85,8 @@ export interface NormRule<Spec extends OptionSpec> extends Entry<Spec> {
   readonly scope: "tree" | "leaf";
   /** Whether the norm of the parameters is wanted too. */
   readonly params: boolean;
+  /** The root of the sum of squares, or the largest magnitude. */
+  readonly order: (options: Resolved<Spec>) => 2 | typeof Infinity;
   readonly factor: (options: AtStep<Spec>, norms: { readonly updates: number; readonly params: number }) => number;
 }
 
@@ -76,7 +94,7 @@ export interface NormRule<Spec extends OptionSpec> extends Entry<Spec> {
 export interface ReferenceLeaf {
   readonly shape: readonly number[];
   readonly hash: number;
-  /** Index of the rule in the flattened chain. */
+  /** Index of the rule in the chain, counted through all groups. */
   readonly rule: number;
 }
 
@@ -96,15 +114,45 @@ export interface CustomRule extends Entry<Record<never, never>> {
   readonly apply: (updates: unknown, state: unknown, params: unknown) => readonly [updates: unknown, state: unknown];
 }
 
+/** Lets what stands behind it in the chain run in this step, or not: see src/program/steps.ts. */
+export interface GateRule<Spec extends OptionSpec, Slot extends string = never> extends Entry<Spec, Slot> {
+  readonly kind: "gate";
+  readonly gate: "accumulate" | "skip";
+  /** What it remembers at first. */
+  readonly memory: { readonly initial: Numbers };
+}
+
+/** The parameters it stands for are left as they are. */
+export interface FreezeRule extends Entry<Record<never, never>> {
+  readonly kind: "freeze";
+}
+
+/** A leaf as it is shown to functions of labels. */
+export interface LabelledLeaf {
+  readonly keys: Keys;
+  readonly path: string;
+  readonly shape: readonly number[];
+  readonly length: number;
+}
+
+/** Other rules for each group of leaves. */
+export interface PartitionRule extends Entry<Record<never, never>> {
+  readonly kind: "partition";
+  readonly groups: ReadonlyMap<string, readonly BoundRule[]>;
+  /** @throws TypeError for a leaf whose label names no group */
+  readonly labelOf: (leaf: LabelledLeaf) => string;
+}
+
 export type RuleOf<Spec extends OptionSpec> =
   | LinearRule<Spec>
   | ElementwiseRule<Spec, string>
   | NormRule<Spec>
-  | KernelRule<Spec>;
+  | KernelRule<Spec>
+  | GateRule<Spec, string>;
 
 /** A rule whose options are of any kind, as chains hold it. */
 // biome-ignore lint/suspicious/noExplicitAny: options are checked by the rule's own spec when the update is made.
-export type Rule = RuleOf<any> | CustomRule;
+export type Rule = RuleOf<any> | CustomRule | FreezeRule | PartitionRule;
 
 /** A rule with the options of one call. */
 export interface BoundRule {

@@ -1,6 +1,6 @@
 import { type Control, isControl } from "../control.js";
 import { finite, nonNegative, type OptionSpec, type Scalar, scalar } from "../options.js";
-import type { Schedule } from "../schedules.js";
+import type { Schedule } from "../schedules/schedule.js";
 import { show } from "../show.js";
 import { type Update, updateOf } from "../update.js";
 import type { LinearRule } from "./rule.js";

@@ -25,6 +25,7 @@ export const trustRatioRule = {
   slots: {},
   scope: "leaf",
   params: true,
+  order: () => 2,
   factor: (o, norms) => {
     const params = Math.max(norms.params, o.minNorm);
     const updates = Math.max(norms.updates, o.minNorm);

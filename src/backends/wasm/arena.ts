@@ -1,19 +1,27 @@
 import type { Program } from "../../program/program.js";
-import { type Layout, padded } from "../../tree/layout.js";
+import { type LayoutLeaf, padded } from "../../tree/layout.js";
+import type { PlaneId } from "../backend.js";
 import { Heap, MAX_BYTES } from "./heap.js";
 
 /**
- * The planes of one optimizer, one behind the other; addresses in bytes.
+ * The planes of one optimizer, one behind the other. A slot has a piece for each group that its rule meets.
  *
  *     | params | gap | grads | gap | slot 0 | gap | … | scratch | gap | tile |
+ *
+ * Addresses are those where the element 0 of the layout would stand, in bytes: so that one range of offsets serves all
+ * planes of a group. They wrap around at 2^32, as pointers of a linked loop do.
  */
 export interface Arena {
   readonly heap: Heap;
   readonly params: number;
   readonly grads: number;
-  readonly slots: readonly number[];
+  readonly updates: number;
+  /** Of a whole tree, and of one leaf at a time. */
   readonly scratch: number;
+  readonly leafScratch: number;
   readonly tile: number;
+  /** By slot and group. */
+  readonly slots: readonly ReadonlyMap<number, number>[];
 }
 
 /**
@@ -23,15 +31,66 @@ export interface Arena {
 const GAP = 21 * 4096;
 const GAP_FROM = 2 ** 24;
 
+/** A piece of memory that an optimizer wants. */
+export interface PlaneSize {
+  readonly name: string;
+  readonly bytes: number;
+  readonly id: PlaneId | "leafScratch" | "tile";
+  /** Of a slot. */
+  readonly group: number;
+}
+
+/** What an optimizer wants beside what its program says. */
+export interface Extras {
+  readonly tileBytes: number;
+  readonly updates: boolean;
+}
+
+/** The planes of a program, in order. */
+export function planeSizes({ layout, slots, groups, chain }: Program, { tileBytes, updates }: Extras): PlaneSize[] {
+  const sized = (name: string, id: PlaneSize["id"], elements: number, group = -1) => {
+    return { name, id, bytes: elements * 4, group };
+  };
+  const wants = (scratch: "leaf" | "tree") => layout.groups.filter((_, g) => groups[g]?.scratch === scratch);
+  const longest = wants("leaf").flatMap(({ leaves }) => leaves.map(({ length }) => padded(length)));
+  return [
+    sized("params", "params", layout.size),
+    sized("grads", "grads", layout.live),
+    ...slots.flatMap(({ name, rule }, slot) =>
+      groups.flatMap((program, group) => {
+        if (!program.slots.some((own) => own.includes(slot))) return [];
+        const { begin, end } = layout.groups[group]!;
+        return [sized(`${chain.all[rule]!.address}.${name}`, slot, end - begin, group)];
+      }),
+    ),
+    sized("updates", "updates", updates ? layout.live : 0),
+    sized("scratch", "scratch", wants("tree").length > 0 ? layout.live : 0),
+    sized(
+      "scratch",
+      "leafScratch",
+      longest.reduce((most, length) => Math.max(most, length), 0),
+    ),
+    sized("tile", "tile", tileBytes / 4),
+  ].filter(({ bytes, id }) => bytes > 0 || typeof id === "number");
+}
+
+/** What all planes need together; the limit is that of every backend. @throws RangeError */
+export function measure(program: Program, extras: Extras) {
+  const planes = planeSizes(program, extras);
+  const gapOf = ({ bytes }: PlaneSize) => (bytes >= GAP_FROM ? GAP : 0);
+  const total = planes.reduce((sum, plane) => sum + plane.bytes + gapOf(plane), 0);
+  const table = planes.map((plane) => `${plane.name} ${megabytes(plane.bytes)}`).join(", ");
+  if (!(total <= MAX_BYTES)) {
+    throw new RangeError(
+      `the planes need ${megabytes(total)}, more than the ${megabytes(MAX_BYTES)} of one WebAssembly memory: ${table}`,
+    );
+  }
+  return { planes, gapOf, total, table };
+}
+
 /** @throws RangeError with the bytes of every plane, if no memory can hold them; nothing is allocated then */
-export function arenaOf(
-  program: Program,
-  layout: Layout,
-  tileBytes: number,
-  kernels: WebAssembly.Module | null,
-): Arena {
-  const bytes = layout.size * 4;
-  const { gap, total, table } = measure(program, layout, tileBytes);
+export function arenaOf(program: Program, extras: Extras, kernels: WebAssembly.Module | null): Arena {
+  const { planes, gapOf, total, table } = measure(program, extras);
   let room: { heap: Heap; base: number };
   try {
     room = Heap.allocate(total, kernels);
@@ -40,46 +99,21 @@ export function arenaOf(
     throw new RangeError(`the engine has no memory left for ${megabytes(total)}: ${table}`, { cause: error });
   }
   let at = room.base;
-  const take = (size: number) => {
-    const begin = at;
-    if (size > 0) at += size + gap;
-    return begin;
-  };
-  return {
-    heap: room.heap,
-    params: take(bytes),
-    grads: take(bytes),
-    slots: program.slots.map(() => take(bytes)),
-    scratch: take(scratchBytes(program, layout)),
-    tile: take(tileBytes),
-  };
-}
-
-/** What all planes need together; the limit is that of every backend. @throws RangeError */
-export function measure(program: Program, layout: Layout, tileBytes: number) {
-  const bytes = layout.size * 4;
-  const planes = [
-    { name: "params", bytes },
-    { name: "grads", bytes },
-    ...program.slots.map(({ name, rule }) => ({ name: `${program.rules[rule]!.rule.name}.${name}`, bytes })),
-    { name: "scratch", bytes: scratchBytes(program, layout) },
-    { name: "tile", bytes: tileBytes },
-  ].filter((plane) => plane.bytes > 0);
-  const gap = bytes >= GAP_FROM ? GAP : 0;
-  const total = planes.reduce((sum, plane) => sum + plane.bytes + gap, 0);
-  const table = planes.map((plane) => `${plane.name} ${megabytes(plane.bytes)}`).join(", ");
-  if (!(total <= MAX_BYTES)) {
-    throw new RangeError(
-      `the planes need ${megabytes(total)}, more than the ${megabytes(MAX_BYTES)} of one WebAssembly memory: ${table}`,
-    );
+  const named = { params: at, grads: at, updates: at, scratch: at, leafScratch: at, tile: at };
+  const slots = program.slots.map(() => new Map<number, number>());
+  for (const plane of planes) {
+    if (typeof plane.id === "number")
+      slots[plane.id]!.set(plane.group, at - program.layout.groups[plane.group]!.begin * 4);
+    else named[plane.id] = at;
+    at += plane.bytes + gapOf(plane);
   }
-  return { gap, total, table };
+  return { heap: room.heap, ...named, slots };
 }
 
-function scratchBytes({ scratch }: Program, { leaves, size }: Layout): number {
-  if (scratch === "none") return 0;
-  if (scratch === "tree") return size * 4;
-  return leaves.reduce((most, { length }) => Math.max(most, padded(length) * 4), 0);
+/** Where a plane begins for the leaves of a group; null if it has no place for them. */
+export function addressOf(arena: Arena, { groups }: Program, id: PlaneId, { group }: Pick<LayoutLeaf, "group">) {
+  if (typeof id === "number") return arena.slots[id]!.get(group) ?? null;
+  return id === "params" || group < groups.length ? arena[id] : null;
 }
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;

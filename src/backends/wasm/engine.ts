@@ -1,22 +1,40 @@
+import type { GroupProgram, Pass, Source } from "../../program/compile.js";
 import type { Program } from "../../program/program.js";
 import type { StepValues } from "../../program/values.js";
-import type { Layout } from "../../tree/layout.js";
-import { type BackendInfo, type Engine, FLUSH_INTERVAL, type PlaneId } from "../backend.js";
-import { arenaOf } from "./arena.js";
-import { type LoopRunner, linkedLoop, planLoop, TILE, tiledLoop, tileSignatures, type Variant } from "./loops.js";
-import { kernelRun, loopRun, normRun, type PassContext, type PreparedPass } from "./passes.js";
+import type { LayoutLeaf } from "../../tree/layout.js";
+import type { FoundLeaf } from "../../tree/leaf.js";
+import type { BackendInfo, Engine, Mode, PlaneId, Sums } from "../backend.js";
+import { type Arena, addressOf, arenaOf } from "./arena.js";
+import {
+  type LoopRunner,
+  type LoopSink,
+  linkedLoop,
+  planLoop,
+  TILE,
+  tiledLoop,
+  tileSignatures,
+  type Variant,
+} from "./loops.js";
+import { kernelRun, loopRun, normRun, type PassContext, type PreparedPass, sourceOf } from "./passes.js";
+
+/** Elements that are copied in at a time: 64 KiB. */
+const PIECE = 2 ** 14;
 
 const APPLY: Variant = { signature: "apply", steps: [] };
 
-/** The loops that `step()` of a program runs, or its `update()`; those are linked when it is first called. */
-export function signaturesOf(program: Program, sink: "apply" | "emit" = "apply"): string[] {
-  const passes = program.stages.flatMap((stage) => (stage.kind === "passes" ? stage.passes : []));
+/** The loops that a group runs in `step()`, or in `update()`; those are linked when it is first called. */
+export function signaturesOf(group: GroupProgram, sink: "apply" | "emit" = "apply"): string[] {
+  const passes = group.stages.flatMap((stage) => stage.passes);
   return passes.flatMap((pass) => {
     if (pass.kind !== "loop") return [];
-    const { variants } = planLoop(program, pass, pass.sink === "park" ? "park" : sink);
-    return variants.map(({ signature }) => signature);
+    return sinksOf(pass.sink, sink).flatMap((kind) =>
+      planLoop(group, pass, kind).variants.map(({ signature }) => signature),
+    );
   });
 }
+
+const sinksOf = (sink: "park" | "result" | number, result: LoopSink): LoopSink[] =>
+  typeof sink === "number" ? ["start", "add"] : [sink === "park" ? "park" : result];
 
 /** Where code comes from: linked and compiled here, or in modules that were made ahead. */
 export interface CodeSource {
@@ -25,94 +43,177 @@ export interface CodeSource {
   readonly kernels: WebAssembly.Module | null;
 }
 
-/** A stage of the program; of a user's function, the rule. */
-type PreparedStage = { readonly byLeaf: boolean; readonly passes: readonly PreparedPass[] } | number;
-
 /** Runs a program over one arena of a WebAssembly memory. */
 export class WasmEngine implements Engine {
   readonly backend: BackendInfo;
-  readonly #context: PassContext;
+  readonly #program: Program;
+  readonly #arena: Arena;
   readonly #loops: CodeSource;
-  readonly #stages: Partial<Record<"apply" | "emit", readonly PreparedStage[]>> = {};
+  readonly #groups: readonly PassContext[];
+  readonly #sums: readonly Sums[];
+  /** By group, stage and mode: passes with their loops, linked when a mode is first asked for. */
+  readonly #prepared: readonly (readonly Partial<Record<Mode, readonly PreparedPass[]>>[])[];
+  readonly #keeps: boolean;
   #apply: LoopRunner | null = null;
 
-  constructor(program: Program, layout: Layout, step: StepValues, loops: CodeSource, reason: string) {
+  constructor(
+    program: Program,
+    values: readonly StepValues[],
+    loops: CodeSource,
+    reason: string,
+    keepsUpdates: boolean,
+  ) {
     this.backend = { name: "wasm", path: loops.path, reason };
+    this.#program = program;
     this.#loops = loops;
-    this.#context = {
-      program,
-      layout,
-      step,
-      arena: arenaOf(program, layout, loops.path === "tiles" ? TILE : 0, loops.kernels),
-      leafFactors: new Map(program.leafFactors.map((index) => [index, new Float64Array(layout.leaves.length)])),
-    };
-    program.slots.forEach(({ initial }, i) => {
-      if (initial !== 0) this.plane(i).fill(initial);
+    this.#keeps = keepsUpdates;
+    const tileBytes = loops.path === "tiles" ? TILE : 0;
+    this.#arena = arenaOf(program, { tileBytes, updates: keepsUpdates }, loops.kernels);
+    const { leaves } = program.layout;
+    this.#sums = program.chain.all.map(({ rule }) => {
+      const length = rule.kind === "norm" || rule.kind === "gate" ? leaves.length : 0;
+      return { updates: new Float64Array(length), params: new Float64Array(length) };
     });
-    this.#prepared("apply");
+    this.#groups = program.groups.map((group, g) => ({
+      program: group,
+      layout: program.layout.groups[g]!,
+      arena: this.#arena,
+      slots: program.slots.map((_, slot) => this.#arena.slots[slot]!.get(g) ?? 0),
+      step: values[g]!,
+      sums: this.#sums,
+      leafFactors: new Map(group.leafFactors.map((index) => [index, new Float64Array(leaves.length)])),
+    }));
+    this.#prepared = program.groups.map(({ stages }) => stages.map(() => ({})));
+    program.slots.forEach(({ initial }, slot) => {
+      if (typeof initial === "number" && initial !== 0) for (const span of this.spans(slot)) span.fill(initial);
+    });
+    program.groups.forEach(({ stages }, group) => {
+      stages.forEach(({ barrier }, stage) => {
+        this.#stage(group, stage, barrier?.kind === "accumulate" ? "start" : "apply");
+      });
+    });
   }
 
-  plane(id: PlaneId): Float32Array<ArrayBuffer> {
-    const { arena, layout } = this.#context;
-    return new Float32Array(arena.heap.buffer, typeof id === "number" ? arena.slots[id]! : arena[id], layout.size);
+  view(id: PlaneId, leaf: LayoutLeaf): Float32Array<ArrayBuffer> | null {
+    const address = addressOf(this.#arena, this.#program, id, leaf);
+    return address === null ? null : this.#floats(address + leaf.offset * 4, leaf.length);
   }
 
-  run(sink: "apply" | "emit", custom: (rule: number) => void): void {
-    const { step } = this.#context;
-    for (const stage of this.#prepared(sink)) {
-      if (typeof stage === "number") custom(stage);
-      else this.#runStage(stage);
-    }
-    if ((step.step + 1) % FLUSH_INTERVAL === 0) this.#flush();
+  spans(id: PlaneId): readonly Float32Array<ArrayBuffer>[] {
+    const { layout } = this.#program;
+    if (typeof id !== "number") return [this.#floats(this.#arena[id], id === "params" ? layout.size : layout.live)];
+    return [...this.#arena.slots[id]!].map(([group, address]) => {
+      const { begin, end } = layout.groups[group]!;
+      return this.#floats(address + begin * 4, end - begin);
+    });
   }
 
-  apply(): void {
-    const { arena, layout } = this.#context;
-    this.#apply ??= this.#runner(APPLY);
-    if (layout.size > 0) this.#apply.run(arena.grads, 0, 0, layout.size * 4);
-  }
+  begin(): void {}
 
-  #runStage({ byLeaf, passes }: Exclude<PreparedStage, number>): void {
-    const { layout, leafFactors, step } = this.#context;
-    if (!byLeaf) {
-      if (layout.size > 0) for (const pass of passes) pass.whole();
+  stage(group: number, stage: number, mode: Mode, given: readonly (FoundLeaf | undefined)[] | null): void {
+    const { layout, leafFactors, step } = this.#groups[group]!;
+    const passes = this.#stage(group, stage, mode);
+    if (given) {
+      for (const leaf of layout.leaves) this.#copyIn(leaf, given[leaf.index]!.data!, passes);
+    } else if (!this.#program.groups[group]!.stages[stage]!.byLeaf) {
+      if (layout.end > layout.begin) for (const pass of passes) pass.whole();
     } else {
-      for (let at = 0; at < layout.leaves.length; at++) {
-        const leaf = layout.leaves[at]!;
+      for (const leaf of layout.leaves) {
         if (leaf.length === 0) continue;
-        for (const [index, factors] of leafFactors) step.values[index] = factors[at]!;
-        for (const pass of passes) pass.leaf(leaf, at);
+        for (const [index, factors] of leafFactors) step.values[index] = factors[leaf.index]!;
+        for (const pass of passes) pass.leaf(leaf);
       }
     }
-    for (const pass of passes) pass.finish?.();
+    if (this.#keeps && mode === "apply" && stage === this.#program.groups[group]!.stages.length - 1) {
+      this.#add(group, this.#arena.updates);
+    }
   }
 
-  #flush(): void {
-    const { arena, layout, program } = this.#context;
-    program.slots.forEach(({ decays }, i) => {
-      if (decays) arena.heap.kernels.flush(arena.slots[i]!, arena.slots[i]! + layout.size * 4);
-    });
+  /** A piece is added while it is in cache. */
+  #copyIn(leaf: LayoutLeaf, data: number | ArrayLike<number>, passes: readonly PreparedPass[]): void {
+    const grads = this.view("grads", leaf)!;
+    const isTyped = ArrayBuffer.isView(data);
+    const piece = isTyped ? PIECE : leaf.length;
+    if (!isTyped) grads.set(typeof data === "number" ? [data] : data);
+    for (let from = 0; from < leaf.length; from += piece) {
+      const length = Math.min(piece, leaf.length - from);
+      if (isTyped) grads.set((data as Float32Array).subarray(from, from + length), from);
+      for (const pass of passes) pass.leaf({ ...leaf, offset: leaf.offset + from, length });
+    }
   }
 
-  /** The stages with their loops, linked when a sink is first asked for. */
-  #prepared(sink: "apply" | "emit"): readonly PreparedStage[] {
-    this.#stages[sink] ??= this.#context.program.stages.map((stage): PreparedStage => {
-      if (stage.kind === "custom") return stage.rule;
-      const passes = stage.passes.map((pass): PreparedPass => {
-        if (pass.kind === "norm") return normRun(this.#context, pass);
-        if (pass.kind === "kernel") return kernelRun(this.#context, pass);
-        const kind = pass.sink === "park" ? "park" : sink;
-        const plan = planLoop(this.#context.program, pass, kind);
-        const runners = plan.variants.map((variant) => this.#runner(variant));
-        return loopRun(this.#context, pass.source, kind === "emit" ? "grads" : "scratch", plan, runners);
-      });
-      return { byLeaf: stage.byLeaf, passes };
-    });
-    return this.#stages[sink];
+  sums(rule: number): Sums {
+    return this.#sums[rule]!;
   }
 
-  #runner(variant: Variant): LoopRunner {
-    const { heap, params, slots, tile } = this.#context.arena;
+  squares(id: PlaneId, leaf: LayoutLeaf): number {
+    const address = addressOf(this.#arena, this.#program, id, leaf);
+    return address === null ? 0 : this.#arena.heap.kernels.sumSquares(address + leaf.offset * 4, leaf.length);
+  }
+
+  nonFinite(group: number, source: Source): number {
+    const context = this.#groups[group]!;
+    const { kernels } = this.#arena.heap;
+    const bad = context.layout.leaves.find(
+      ({ offset, length }) => kernels.hasNonFinite(sourceOf(context, source, offset * 4) + offset * 4, length) !== 0,
+    );
+    return bad?.index ?? -1;
+  }
+
+  expose(group: number, isActive: boolean): void {
+    if (!isActive) this.zero(group, "scratch");
+  }
+
+  takeBack(): void {}
+
+  zero(group: number, plane: "grads" | "scratch"): void {
+    const { begin, end } = this.#program.layout.groups[group]!;
+    this.#floats(this.#arena[plane] + begin * 4, end - begin).fill(0);
+  }
+
+  apply(group: number): void {
+    this.#add(group, this.#arena.grads);
+  }
+
+  flush(group: number): void {
+    const { slots, layout } = this.#groups[group]!;
+    for (const slot of this.#program.groups[group]!.slots.flat()) {
+      if (!this.#program.slots[slot]!.decays) continue;
+      this.#arena.heap.kernels.flush(slots[slot]! + layout.begin * 4, slots[slot]! + layout.end * 4);
+    }
+  }
+
+  #add(group: number, x: number): void {
+    const { begin, end } = this.#program.layout.groups[group]!;
+    this.#apply ??= this.#runner(APPLY, []);
+    if (end > begin) this.#apply.run(x, 0, begin * 4, end * 4);
+  }
+
+  #floats(address: number, length: number): Float32Array<ArrayBuffer> {
+    return new Float32Array(this.#arena.heap.buffer, address, length);
+  }
+
+  #stage(group: number, stage: number, mode: Mode): readonly PreparedPass[] {
+    const prepared = this.#prepared[group]![stage]!;
+    prepared[mode] ??= this.#groups[group]!.program.stages[stage]!.passes.map((pass) => this.#pass(group, pass, mode));
+    return prepared[mode];
+  }
+
+  #pass(group: number, pass: Pass, mode: Mode): PreparedPass {
+    const context = this.#groups[group]!;
+    if (pass.kind === "norm") return normRun(context, pass);
+    if (pass.kind === "kernel") return kernelRun(context, pass);
+    const keeps = this.#keeps && mode === "apply";
+    const sink = pass.sink === "park" ? "park" : keeps ? "emit" : mode;
+    const result = keeps ? "updates" : "grads";
+    const out = pass.sink === "park" ? "scratch" : pass.sink === "result" ? result : pass.sink;
+    const plan = planLoop(context.program, pass, sink);
+    const runners = plan.variants.map((variant) => this.#runner(variant, context.slots));
+    return loopRun(context, pass.source, out, plan, runners);
+  }
+
+  #runner(variant: Variant, slots: readonly number[]): LoopRunner {
+    const { heap, params, tile } = this.#arena;
     const given = this.#loops.module ? heap.given(this.#loops.module) : {};
     if (this.#loops.path === "tiles" && !given[variant.signature]) {
       const missing = tileSignatures(variant).filter((signature) => !given[signature]);

@@ -5,6 +5,8 @@ interface Kernels {
   readonly memory: WebAssembly.Memory;
   sumSquares(x: number, length: number): number;
   sumSquaresDecayed(x: number, p: number, length: number, a: number, b: number): number;
+  maxMagnitude(x: number, length: number): number;
+  hasNonFinite(x: number, length: number): number;
   centralize(out: number, x: number, rows: number, columns: number, centered: number, a: number): void;
   addNoise(
     out: number,

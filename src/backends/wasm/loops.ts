@@ -1,15 +1,16 @@
 // From a loop pass of a program to calls of linked loops.
 
 import { signatureOf, type Token } from "../../link/signature.js";
+import type { GroupProgram, Operation, Pass } from "../../program/compile.js";
 import { type Expression, evaluate, value } from "../../program/form.js";
-import type { Operation, Pass, Program } from "../../program/program.js";
 import type { StepValues } from "../../program/values.js";
+import type { Mode } from "../backend.js";
 import type { Loop } from "./heap.js";
 
 export type LoopPass = Extract<Pass, { kind: "loop" }>;
 
-/** What becomes of x behind the last operation. */
-export type LoopSink = "park" | "apply" | "emit";
+/** What becomes of x behind the last operation: `park`, `emit` and `start` store it, in one plane or another. */
+export type LoopSink = "park" | Mode;
 
 interface Constant {
   readonly expression: Expression | null;
@@ -41,7 +42,7 @@ export interface LoopPlan {
   readonly choices: readonly Choice[];
 }
 
-export function planLoop(program: Program, pass: LoopPass, sink: LoopSink): LoopPlan {
+export function planLoop(program: GroupProgram, pass: LoopPass, sink: LoopSink): LoopPlan {
   let variants: Step[][] = [[]];
   const choices: Choice[] = [];
   for (const operation of pass.operations) {
@@ -49,9 +50,9 @@ export function planLoop(program: Program, pass: LoopPass, sink: LoopSink): Loop
     if (operation.kind === "body" && alternatives.length > 1) {
       choices.push({ rule: operation.rule, stride: variants.length });
     }
-    variants = alternatives.flatMap((step) => variants.map((steps) => [...steps, step]));
+    variants = alternatives.flatMap((taken) => variants.map((steps) => [...steps, ...taken]));
   }
-  const end = sink === "apply" ? "apply" : "store";
+  const end = sink === "apply" || sink === "add" ? sink : "store";
   return {
     choices,
     variants: variants.map((steps) => ({
@@ -64,28 +65,30 @@ export function planLoop(program: Program, pass: LoopPass, sink: LoopSink): Loop
   };
 }
 
-function stepsOf(program: Program, operation: Operation): Step[] {
+/** The alternatives of an operation: none or one step each. */
+function stepsOf(program: GroupProgram, operation: Operation): Step[][] {
   if (operation.kind === "linear") {
     const { a, b } = operation.form;
     const scale: Constant = { expression: a, absent: 1 };
-    if (!b) return [{ token: "scale", slots: [], constants: [scale] }];
-    return [{ token: "decay", slots: [], constants: [scale, { expression: b, absent: 0 }] }];
+    if (!b) return [[{ token: "scale", slots: [], constants: [scale] }]];
+    return [[{ token: "decay", slots: [], constants: [scale, { expression: b, absent: 0 }] }]];
   }
-  const slots = program.slots.flatMap(({ rule }, i) => (rule === operation.rule ? [i] : []));
-  return operation.uses.map(({ body, constants }) => ({
-    token: body,
-    slots,
-    constants: constants.map((name) => ({ expression: value(operation.scalars.get(name)!), absent: 0 })),
-  }));
+  return operation.uses.map((use) => {
+    if (!use) return [];
+    const constants = use.constants.map((name): Constant => {
+      return { expression: value(operation.scalars.get(name)!), absent: 0 };
+    });
+    return [{ token: use.body, slots: program.slots[operation.rule]!, constants }];
+  });
 }
 
 /** The variant that a step takes. */
-export function variantAt({ choices }: LoopPlan, program: Program, { options, step }: StepValues): number {
+export function variantAt({ choices }: LoopPlan, program: GroupProgram, { options, ages }: StepValues): number {
   if (choices.length === 0) return 0;
   let index = 0;
   for (const { rule, stride } of choices) {
     const entry = program.rules[rule]!.rule;
-    if (entry.kind === "elementwise") index += stride * entry.select!(options[rule], step);
+    if (entry.kind === "elementwise") index += stride * entry.select!(options[rule], ages[rule]!);
   }
   return index;
 }
@@ -140,7 +143,9 @@ export const TILE = 4096;
 /** The signatures that {@link tiledLoop} needs: one operation each. */
 export function tileSignatures({ steps, signature }: Variant): string[] {
   const operations = steps.map(({ token }) => signatureOf([token], "store"));
-  return signature.endsWith("apply") || steps.length === 0 ? [...operations, signature.split("|").at(-1)!] : operations;
+  return !signature.endsWith("store") || steps.length === 0
+    ? [...operations, signature.split("|").at(-1)!]
+    : operations;
 }
 
 /** Body by body over tiles: what runs where an engine compiles nothing. The same operations, so the same bits. */

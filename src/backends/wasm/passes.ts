@@ -1,53 +1,60 @@
-// The passes of a program, ready to run over one arena.
+// The passes of a group, ready to run over one arena.
 
+import type { GroupProgram, Pass, Source } from "../../program/compile.js";
 import { evaluate } from "../../program/form.js";
-import type { Pass, Program, Source } from "../../program/program.js";
 import type { StepValues } from "../../program/values.js";
-import { type Layout, type LayoutLeaf, padded } from "../../tree/layout.js";
+import { type LayoutGroup, type LayoutLeaf, padded } from "../../tree/layout.js";
+import type { Sums } from "../backend.js";
 import type { Arena } from "./arena.js";
 import { type LoopPlan, type LoopRunner, variantAt } from "./loops.js";
 
-/** What all passes of an optimizer share. */
+/** What all passes of a group share. */
 export interface PassContext {
-  readonly program: Program;
-  readonly layout: Layout;
+  readonly program: GroupProgram;
+  readonly layout: LayoutGroup;
   readonly arena: Arena;
+  /** By slot: where it would begin for the element 0 of the layout. */
+  readonly slots: readonly number[];
   readonly step: StepValues;
+  /** By rule, for those that sum up. */
+  readonly sums: readonly Sums[];
   /** By factor: what each leaf has, for later stages. */
   readonly leafFactors: ReadonlyMap<number, Float64Array>;
 }
 
-/** One pass: over the whole range, or over single leaves that are not empty; then `finish`, once. */
+/** One pass: over the whole range, or over single leaves that are not empty. */
 export interface PreparedPass {
   whole(): void;
-  leaf(leaf: LayoutLeaf, at: number): void;
-  finish?(): void;
+  leaf(leaf: LayoutLeaf): void;
 }
 
 /** The plane that x stands in, so that `begin` into it is the leaf. */
-const sourcePlane = (context: PassContext, source: Source, begin: number): number =>
-  source === "grads" ? context.arena.grads : scratchPlane(context, begin);
+export function sourceOf(context: PassContext, source: Source, begin: number): number {
+  if (typeof source === "number") return context.slots[source]!;
+  return source === "grads" ? context.arena.grads : scratchPlane(context, begin);
+}
 
 /** Where the scratch holds one leaf at a time, its begin is the leaf's: pointers wrap around at 2^32. */
 const scratchPlane = ({ program, arena }: PassContext, begin: number): number =>
-  program.scratch === "leaf" ? arena.scratch - begin : arena.scratch;
+  program.scratch === "leaf" ? arena.leafScratch - begin : arena.scratch;
 
 export function loopRun(
   context: PassContext,
   source: Source,
-  out: "grads" | "scratch",
+  out: "grads" | "scratch" | "updates" | number,
   plan: LoopPlan,
   runners: readonly LoopRunner[],
 ): PreparedPass {
-  const { layout, arena, program, step } = context;
+  const { layout, arena, program, slots, step } = context;
   const range = (begin: number, end: number): void => {
     const runner = runners[variantAt(plan, program, step)]!;
     runner.set(step.values);
-    const target = out === "grads" ? arena.grads : scratchPlane(context, begin);
-    runner.run(sourcePlane(context, source, begin), target, begin, end);
+    const target =
+      typeof out === "number" ? slots[out]! : out === "scratch" ? scratchPlane(context, begin) : arena[out];
+    runner.run(sourceOf(context, source, begin), target, begin, end);
   };
   return {
-    whole: () => range(0, layout.size * 4),
+    whole: () => range(layout.begin * 4, layout.end * 4),
     leaf: ({ offset, length }) => range(offset * 4, (offset + padded(length)) * 4),
   };
 }
@@ -55,38 +62,32 @@ export function loopRun(
 export function normRun(context: PassContext, pass: Extract<Pass, { kind: "norm" }>): PreparedPass {
   const { layout, arena, step, leafFactors } = context;
   const { kernels } = arena.heap;
-  const { entry, form } = pass;
-  let updates = 0;
-  let params = 0;
+  const { entry, form, order } = pass;
+  const sums = context.sums[pass.owner]!;
+  const wantsParams = (step.rules[pass.rule]!.rule as { params?: boolean }).params === true;
 
-  /** Σ (a·x + b·p)²; without b the factor is taken out of the sum. */
-  const squares = (x: number, begin: number, length: number): number => {
+  /** Σ (a·x + b·p)², or the largest |a·x|; without b the factor is taken out of the sum. */
+  const sum = (x: number, begin: number, length: number): number => {
     const factor = evaluate(form.a, step.values, 1);
+    if (order !== 2) return Math.abs(factor) * kernels.maxMagnitude(x, length);
     if (!form.b) return factor * factor * kernels.sumSquares(x, length);
     return kernels.sumSquaresDecayed(x, arena.params + begin, length, factor, evaluate(form.b, step.values, 0));
   };
-  /** Turns the sums into the factor, and starts them anew. */
-  const settle = (): number => {
-    const norms = { updates: Math.sqrt(updates), params: Math.sqrt(params) };
-    updates = 0;
-    params = 0;
+  const root = (total: number) => (order === 2 ? Math.sqrt(total) : total);
+  const leaf = ({ offset, length, index }: LayoutLeaf): void => {
+    const begin = offset * 4;
+    sums.updates[index] = sum(sourceOf(context, pass.source, begin) + begin, begin, length);
+    if (wantsParams) {
+      const p = arena.params + begin;
+      sums.params[index] = order === 2 ? kernels.sumSquares(p, length) : kernels.maxMagnitude(p, length);
+    }
+    if (!entry) return;
+    const norms = { updates: root(sums.updates[index]), params: root(sums.params[index]!) };
     const factor = entry.factor(step.options[pass.rule], norms);
     step.values[pass.factor] = factor;
-    return factor;
+    leafFactors.get(pass.factor)![index] = factor;
   };
-  const leaf = ({ offset, length }: LayoutLeaf, at: number): void => {
-    const begin = offset * 4;
-    updates += squares(sourcePlane(context, pass.source, begin) + begin, begin, length);
-    if (entry.params) params += kernels.sumSquares(arena.params + begin, length);
-    if (entry.scope === "leaf") leafFactors.get(pass.factor)![at] = settle();
-  };
-  return {
-    whole: () => layout.leaves.forEach(leaf),
-    leaf,
-    finish: () => {
-      if (entry.scope === "tree") settle();
-    },
-  };
+  return { whole: () => layout.leaves.forEach(leaf), leaf };
 }
 
 export function kernelRun(context: PassContext, pass: Extract<Pass, { kind: "kernel" }>): PreparedPass {
@@ -99,7 +100,7 @@ export function kernelRun(context: PassContext, pass: Extract<Pass, { kind: "ker
     leaf({ offset, length, shape, hash }) {
       const begin = offset * 4;
       const out = scratchPlane(context, begin) + begin;
-      const x = sourcePlane(context, pass.source, begin) + begin;
+      const x = sourceOf(context, pass.source, begin) + begin;
       const a = evaluate(pass.a, step.values, 1);
       switch (pass.entry.kernel) {
         case "centralize": {
@@ -109,7 +110,8 @@ export function kernelRun(context: PassContext, pass: Extract<Pass, { kind: "ker
         }
         case "addNoise": {
           const key = [scalar("key0"), scalar("key1")] as const;
-          kernels.addNoise(out, x, length, a, scalar("sigma"), ...key, hash, step.step, pass.rule);
+          const { index } = step.rules[pass.rule]!;
+          kernels.addNoise(out, x, length, a, scalar("sigma"), ...key, hash, step.steps[pass.rule]!, index);
           break;
         }
         default:

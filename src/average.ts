@@ -1,0 +1,24 @@
+import { StateError } from "./errors.js";
+import type { Program } from "./program/program.js";
+import type { PlaneViews } from "./views.js";
+
+/** Elements that are exchanged at a time. */
+const CHUNK = 4096;
+
+/** Exchanges parameters and their average, where a rule keeps one. @throws StateError where none does */
+export function swapAverage({ slots, chain }: Program, views: PlaneViews): void {
+  const averages = slots.flatMap(({ rule }, slot) => (chain.all[rule]!.rule.name === "averageParams" ? [slot] : []));
+  if (averages.length === 0) {
+    throw new StateError("swapAverage() needs averageParams() in the chain, as in chain(adam(), averageParams())");
+  }
+  for (const slot of averages) {
+    views.leaves(slot).forEach((average, i) => {
+      const params = views.leaves("params")[i]!;
+      for (let k = 0; average && k < params.length; k += CHUNK) {
+        const kept = params.slice(k, k + CHUNK);
+        params.set(average.subarray(k, k + CHUNK), k);
+        average.set(kept, k);
+      }
+    });
+  }
+}

@@ -1,0 +1,162 @@
+// What one optimizer takes over from another, or from a checkpoint: by the names that checkpoints have.
+
+import type { Chain, PlacedRule } from "./program/chain.js";
+import { rulesFor } from "./program/chain.js";
+import type { Program } from "./program/program.js";
+import { type Host, newHost } from "./program/values.js";
+import type { Tree } from "./tree/layout.js";
+import { displayShape } from "./tree/leaf.js";
+import type { Numbers } from "./updates/rule.js";
+import type { PlaneViews } from "./views.js";
+
+/** Tensors by the names that they have in a checkpoint: `params/dense/kernel`, `state/scaleByAdam/mu/dense/kernel`. */
+export interface CarryReport {
+  /** Taken over as they were. */
+  readonly carried: readonly string[];
+  /** New: parameters as they were given, state as it begins. */
+  readonly fresh: readonly string[];
+  /** Left behind: nothing of that name and shape is wanted any more. */
+  readonly dropped: readonly string[];
+  /** Options whose values differ from the saved ones, and rules without state that are new or gone, in words; of a
+   * checkpoint only. */
+  readonly options: readonly string[];
+  /** What `save({ metadata })` was given. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** What a rule of a source remembers, and a user's own state. */
+export interface SourceRule {
+  readonly memory: Numbers | null;
+  readonly custom: unknown;
+}
+
+/** Something to take over from. */
+export interface Source {
+  /** How an error names it. */
+  readonly name: string;
+  /** Steps that changed parameters, and all steps. */
+  readonly count: number;
+  readonly steps: number;
+  /** By address. */
+  readonly rules: ReadonlyMap<string, SourceRule>;
+  /** How often each gate let a step through, by address. */
+  readonly gates: ReadonlyMap<string, number>;
+  /** By name. */
+  readonly tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: ArrayLike<number> }>;
+  /** The count that a rule goes by for a leaf; undefined if the leaf does not meet it. */
+  countOf(address: string, path: string): number | undefined;
+  /** Updates that the state of a rule for a leaf has seen. */
+  ageOf(address: string, path: string): number;
+  readonly options: readonly string[];
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export const paramName = (path: string): string => `params/${path}`;
+
+export const stateName = (address: string, slot: string, path: string): string => `state/${address}/${slot}/${path}`;
+
+/** What will be taken over, before there is a memory to take it. */
+export interface Plan {
+  readonly host: Host;
+  /** Of each leaf: which of the host's births is its own. */
+  readonly birthOf: readonly number[];
+}
+
+const mapValues = (numbers: Numbers, map: (value: number, name: string) => number): Numbers =>
+  Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, map(value, name)]));
+
+const sameShape = (a: readonly number[], b: readonly number[]): boolean => displayShape(a) === displayShape(b);
+
+const has = ({ tensors }: Source, name: string, shape: readonly number[]): boolean => {
+  const tensor = tensors.get(name);
+  return tensor !== undefined && sameShape(tensor.shape, shape);
+};
+
+const carriesState = (source: Source, { rule, address }: PlacedRule, path: string, shape: readonly number[]): boolean =>
+  source.rules.has(address) &&
+  Object.keys(rule.slots).every((slot) => has(source, stateName(address, slot, path), shape));
+
+/** Counts go on where the source's stood; a leaf whose state is new begins its own. */
+export function planCarry(chain: Chain, tree: Tree, source: Source): Plan {
+  const host = newHost(chain);
+  /** By scope: the first count that a rule of it had. */
+  const known = new Map<number, number>();
+  const leafRules = tree.leaves.map((leaf) => {
+    let scope = 0;
+    return rulesFor(leaf, chain.rules).map((placed) => {
+      const own = scope;
+      const count = source.countOf(placed.address, leaf.path);
+      if (count !== undefined && !known.has(own)) known.set(own, count);
+      if (placed.rule.kind === "gate") scope = 1 + placed.index;
+      return { placed, scope: own };
+    });
+  });
+  host.count = source.count;
+  host.counts.forEach((_, scope) => {
+    const gate = chain.all[scope - 1]?.address ?? "";
+    host.counts[scope] = known.get(scope) ?? source.gates.get(gate) ?? source.steps;
+  });
+  for (const { address, index } of chain.all) {
+    const rule = source.rules.get(address);
+    if (!rule) continue;
+    const memory = host.memories[index];
+    // By its names of today: a later version may remember more.
+    if (memory) host.memories[index] = mapValues(memory, (initial, name) => rule.memory?.[name] ?? initial);
+    host.custom[index] = rule.custom;
+  }
+  const births = new Map([[host.births[0]!.join(), 0]]);
+  const birthOf = tree.leaves.map(({ path, shape }, i) => {
+    const born = chain.all.map(() => 0);
+    for (const { placed, scope } of leafRules[i]!) {
+      const age =
+        has(source, paramName(path), shape) && carriesState(source, placed, path, shape)
+          ? source.ageOf(placed.address, path)
+          : 0;
+      born[placed.index] = Math.max(host.counts[scope]! - age, 0);
+    }
+    const key = born.join();
+    const birth = births.get(key) ?? births.size;
+    if (birth === births.size) {
+      births.set(key, birth);
+      host.births.push(born);
+    }
+    return birth;
+  });
+  return { host, birthOf };
+}
+
+/**
+ * Copies what the source has; what it has not stays as it is. `begin` is called when the parameters are there, and before
+ * the state is.
+ */
+export function carry(
+  { layout, chain, slots }: Program,
+  views: PlaneViews,
+  source: Source,
+  begin: () => void,
+): CarryReport {
+  const carried: string[] = [];
+  const fresh: string[] = [];
+  const copy = (name: string, index: number, view: Float32Array | null, wanted: boolean) => {
+    if (!view) return;
+    const { shape } = layout.leaves[index]!;
+    const takes = wanted && has(source, name, shape);
+    if (takes) view.set(source.tensors.get(name)!.data);
+    (takes ? carried : fresh).push(name);
+  };
+  layout.leaves.forEach(({ path }, i) => {
+    copy(paramName(path), i, views.leaves("params")[i]!, true);
+  });
+  begin();
+  layout.leaves.forEach(({ path, shape }, i) => {
+    slots.forEach(({ rule, name }, slot) => {
+      const placed = chain.all[rule]!;
+      const whole = has(source, paramName(path), shape) && carriesState(source, placed, path, shape);
+      copy(stateName(placed.address, name, path), i, views.leaves(slot)[i]!, whole);
+    });
+  });
+  const taken = new Set(carried);
+  const dropped = [...source.tensors.keys()].filter((name) => !taken.has(name));
+  const { options, metadata } = source;
+  return Object.freeze({ carried, fresh, dropped, options, metadata });
+}

@@ -1,0 +1,150 @@
+// What a checkpoint holds. Tensors are named by path and rule; what is no tensor stands in the metadata, as JSON:
+//
+//   format   "lanestep 1": the version of all this
+//   chain    each rule's address and options, in order
+//   host     counts, what rules remember, births of leaves that came later, the user's own states
+//   tree     the form of the parameters, to build them anew
+//   others   the user's own strings
+
+import { paramName, stateName } from "../carry.js";
+import { isControl } from "../control.js";
+import type { OptimizerParts } from "../optimizer.js";
+import { option, readOptions } from "../options.js";
+import type { PlacedRule } from "../program/chain.js";
+import { isPlainObject, show, tagOf } from "../show.js";
+import { dtypeOf, encodeSafetensors, type NewTensor } from "./safetensors.js";
+
+export const FORMAT = "lanestep 1";
+
+const RESERVED = ["format", "chain", "host", "tree"];
+
+/** Options of `save` and `saveChunks`. */
+export interface SaveOptions {
+  /** Strings of the user's own, by name: in `carried.metadata` of what is restored. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+}
+
+const isStrings = (value: unknown): value is Record<string, string> =>
+  isPlainObject(value) && Object.entries(value).every(([, text]) => typeof text === "string");
+
+const saveSpec = {
+  metadata: option<Record<string, string>>(
+    {},
+    `an object of strings, by other names than ${RESERVED.join(", ")}`,
+    (value): value is Record<string, string> =>
+      isStrings(value) && !RESERVED.some((name) => Object.hasOwn(value, name)),
+  ),
+};
+
+/** The user's own among a file's metadata. */
+export const ownMetadata = (metadata: ReadonlyMap<string, string>): Readonly<Record<string, string>> =>
+  Object.fromEntries([...metadata].filter(([name]) => !RESERVED.includes(name)));
+
+/** An option as JSON: a function only says that it is one. */
+export type SavedOption = number | string | boolean | null | { readonly function: true } | { readonly control: number };
+
+/** What `chain` holds. */
+export type SavedRule = readonly [address: string, options: Readonly<Record<string, SavedOption>>];
+
+/** Leaves that meet the same rules. */
+export interface SavedGroup {
+  readonly rules: readonly number[];
+  /** Of each of these: whose count it goes by, 0 or 1 + the index of a gate. */
+  readonly scopes: readonly number[];
+  /** Of each of these: what the count was when its state began. */
+  readonly births: readonly number[];
+}
+
+/** What `host` holds; rules are those of `chain`, by index. */
+export interface SavedHost {
+  readonly count: number;
+  /** All steps, and then how often each rule let one through, if it is a gate. */
+  readonly counts: readonly number[];
+  readonly memories: readonly (Readonly<Record<string, number | string>> | null)[];
+  readonly groups: readonly SavedGroup[];
+  /** Of each leaf of `tree`; −1 if it is frozen. */
+  readonly groupOf: readonly number[];
+  readonly custom: readonly unknown[];
+}
+
+/** The file of an optimizer as it is now: a header, and views of the planes. */
+export function checkpointOf(
+  { program, host, views }: OptimizerParts,
+  caller: string,
+  options: SaveOptions,
+): { chunks: Uint8Array<ArrayBuffer>[]; size: number } {
+  const { metadata } = readOptions(caller, options, saveSpec);
+  const { layout, chain, slots, groups, births } = program;
+  const tensors: NewTensor[] = [];
+  const add = (name: string, shape: readonly number[], bytes: ArrayBufferView<ArrayBuffer>) =>
+    tensors.push({ name, dtype: dtypeOf(bytes)!, shape, bytes });
+  const states = chain.all.flatMap(({ index, address }) =>
+    slots.flatMap(({ rule, name }, slot) => (rule === index ? [{ address, name, views: views.leaves(slot) }] : [])),
+  );
+  layout.leaves.forEach(({ path, shape }, i) => {
+    add(paramName(path), shape, views.leaves("params")[i]!);
+  });
+  for (const { address, name, views } of states) {
+    layout.leaves.forEach(({ path, shape }, i) => {
+      if (views[i]) add(stateName(address, name, path), shape, views[i]);
+    });
+  }
+  const saved: SavedHost = {
+    count: host.count,
+    counts: host.counts,
+    memories: host.memories.map((memory) => memory && mapValues(memory, savedNumber)),
+    groups: groups.map(({ rules, scopes }, group) => {
+      const indices = rules.map(({ index }) => index);
+      return { rules: indices, scopes, births: indices.map((index) => host.births[births[group]!]![index]!) };
+    }),
+    groupOf: layout.leaves.map(({ group }) => (group < groups.length ? group : -1)),
+    custom: chain.all.map((placed) => (placed.rule.kind === "custom" ? savedCustom(placed, host.custom, add) : null)),
+  };
+  const rules = chain.all.map(({ address, options }): SavedRule => [address, mapValues(options, savedOption)]);
+  const tree = { skeleton: layout.skeleton, leaves: layout.leaves.map(({ path, kind }) => [path, kind]) };
+  return encodeSafetensors(tensors, {
+    ...metadata,
+    format: FORMAT,
+    chain: JSON.stringify(rules),
+    host: JSON.stringify(saved),
+    tree: JSON.stringify(tree),
+  });
+}
+
+const mapValues = <From, To>(record: Readonly<Record<string, From>>, map: (value: From) => To): Record<string, To> =>
+  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
+
+/** JSON has no infinities. */
+const savedNumber = (value: number): number | string => (Number.isFinite(value) ? value : String(value));
+
+function savedOption(value: unknown): SavedOption {
+  if (typeof value === "function") return { function: true };
+  if (isControl(value)) return { control: value.value };
+  if (typeof value === "bigint") return String(value);
+  return typeof value === "number" ? savedNumber(value) : (value as SavedOption);
+}
+
+/** A user's own state as JSON, its typed arrays as tensors. @throws TypeError for what a file cannot hold */
+function savedCustom(
+  { address, index }: PlacedRule,
+  custom: readonly unknown[],
+  add: (name: string, shape: readonly number[], bytes: ArrayBufferView<ArrayBuffer>) => void,
+): unknown {
+  let arrays = 0;
+  const save = (value: unknown): unknown => {
+    if (Array.isArray(value)) return { array: value.map(save) };
+    if (typeof value === "number") return { number: Object.is(value, -0) ? "-0" : String(value) };
+    if (typeof value === "bigint") return { bigint: String(value) };
+    if (value === undefined) return {};
+    if (value === null || typeof value === "string" || typeof value === "boolean") return value;
+    if (ArrayBuffer.isView(value) && dtypeOf(value)) {
+      const name = `custom/${address}/${arrays++}`;
+      add(name, [(value as Float32Array).length], value as Float32Array<ArrayBuffer>);
+      return { tensor: name, kind: tagOf(value) };
+    }
+    if (isPlainObject(value)) return { object: Object.entries(value).map(([key, child]) => [key, save(child)]) };
+    throw new TypeError(`the state of "${address}" holds ${show(value)}, which a checkpoint cannot: use plain objects,
+ arrays, numbers, strings and typed arrays`);
+  };
+  return save(custom[index]);
+}

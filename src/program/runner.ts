@@ -1,0 +1,192 @@
+// One step: the actions of a program in order, on any backend.
+
+import type { Engine, Mode } from "../backends/backend.js";
+import type { FoundLeaf } from "../tree/leaf.js";
+import { displayPath } from "../tree/path.js";
+import type { Numbers, Told } from "../updates/rule.js";
+import type { Barrier } from "./compile.js";
+import type { Action, Part, Program } from "./program.js";
+import { advanced, type Host, type StepValues } from "./values.js";
+
+/** After every so many steps the smallest numbers of decaying state are set to zero, on every backend alike. */
+const FLUSH_INTERVAL = 64;
+
+type Meeting = Extract<Action, { parts: readonly Part[] }>;
+
+/** Runs steps of one optimizer. */
+export class Runner {
+  /** By group: whether it runs to the end of this step. */
+  readonly active: boolean[];
+  /** By rule: the last norm that it measured, and the factor that came of it; NaN where there is none. */
+  readonly norms: Float64Array;
+  readonly factors: Float64Array;
+  /** Too many steps in a row had NaN or infinities, this one too: what to say. */
+  failure: string | null = null;
+  readonly #program: Program;
+  readonly #engine: Engine;
+  readonly #values: readonly StepValues[];
+  readonly #host: Host;
+  /** What rules remember when this step is done. */
+  #pending: (Numbers | null)[];
+  /** Gates that let this step through. */
+  readonly #passed: number[] = [];
+
+  constructor(program: Program, engine: Engine, values: readonly StepValues[], host: Host) {
+    this.#program = program;
+    this.#engine = engine;
+    this.#values = values;
+    this.#host = host;
+    this.#pending = host.memories;
+    this.active = program.groups.map(() => true);
+    this.norms = new Float64Array(program.chain.all.length).fill(Number.NaN);
+    this.factors = new Float64Array(program.chain.all.length).fill(Number.NaN);
+  }
+
+  /** What may throw for what the user gave: options at this step. Nothing has changed then. */
+  prepare(told: Told): void {
+    const { remembers, isGated } = this.#program;
+    if (remembers || isGated) this.#pending = [...advanced(this.#program, this.#host, told)];
+    for (const values of this.#values) values.at(this.#host, this.#pending);
+  }
+
+  /**
+   * Runs what {@link prepare} has prepared. `custom(rule)` is called where a user's function stands, x in the scratch.
+   * `given` are gradients that are not copied in yet, if the program is `isGathered`.
+   *
+   * @returns whether updates are there: not while gradients are gathered, and not where a step was skipped
+   */
+  run(
+    sink: "apply" | "emit",
+    custom: (rule: number) => void,
+    given: readonly (FoundLeaf | undefined)[] | null,
+  ): boolean {
+    const { active } = this;
+    for (let group = 0; group < active.length; group++) active[group] = true;
+    this.failure = null;
+    this.#passed.length = 0;
+    this.#engine.begin();
+    for (const action of this.#program.actions) {
+      if (action.kind === "stage") {
+        if (!active[action.group]) continue;
+        const { barrier } = this.#program.groups[action.group]!.stages[action.stage]!;
+        this.#engine.stage(action.group, action.stage, this.#mode(barrier, sink), action.stage === 0 ? given : null);
+      } else this.#meet(action, custom);
+    }
+    const flushes = (this.#host.count + 1) % FLUSH_INTERVAL === 0;
+    let changed = active.length === 0;
+    for (let group = 0; group < active.length; group++) {
+      changed ||= active[group]!;
+      if (!active[group] && sink === "emit") this.#engine.zero(group, "grads");
+      if (active[group] && flushes) this.#engine.flush(group);
+    }
+    this.#commit();
+    return changed;
+  }
+
+  #mode(barrier: Barrier | null, sink: "apply" | "emit"): Mode {
+    if (barrier?.kind !== "accumulate") return sink;
+    return this.#pending[barrier.rule]!.parts === 0 ? "start" : "add";
+  }
+
+  #meet({ kind, rule, parts }: Meeting, custom: (rule: number) => void): void {
+    const { active } = this;
+    const there = parts.filter(({ group }) => active[group]);
+    if (kind === "custom") {
+      for (const { group } of parts) this.#engine.expose(group, active[group]!);
+      if (there.length > 0) custom(rule);
+      for (const { group } of there) this.#engine.takeBack(group);
+      return;
+    }
+    if (there.length === 0) return;
+    if (kind === "norm") this.#settle(rule, there);
+    else if (kind === "accumulate" ? this.#gather(rule, there) : this.#check(rule, there)) this.#passed.push(rule);
+    else for (const { group } of there) active[group] = false;
+  }
+
+  /** From the sums of leaves to a factor, the leaves in order of their paths. */
+  #settle(rule: number, parts: readonly Part[]): void {
+    const { rule: entry, options } = this.#program.chain.all[rule]!;
+    if (entry.kind !== "norm") return;
+    const order = entry.order(options);
+    const norms = { updates: this.#norm(parts, "updates", order), params: 0 };
+    if (entry.params) norms.params = this.#norm(parts, "params", order);
+    const [{ group, barrier }] = parts as [Part];
+    const factor = entry.factor(this.#values[group]!.options[barrier.local], norms);
+    this.norms[rule] = order === 2 ? norms.updates : Number.NaN;
+    this.factors[rule] = factor;
+    for (const { group, barrier } of parts) {
+      if (barrier.kind === "norm") this.#values[group]!.values[barrier.factor] = factor;
+    }
+  }
+
+  #norm(parts: readonly Part[], of: "updates" | "params", order: number): number {
+    let total = 0;
+    const add = (x: number) => {
+      total = order === 2 ? total + x : Math.max(total, x);
+    };
+    const { groups, leaves } = this.#program.layout;
+    const sumsOf = (part: Part) =>
+      this.#engine.sums(part.barrier.kind === "norm" ? part.barrier.owner : part.barrier.rule)[of];
+    if (parts.length === 1) {
+      const sums = sumsOf(parts[0]!);
+      for (const { index } of groups[parts[0]!.group]!.leaves) add(sums[index]!);
+    } else {
+      const byGroup = new Map(parts.map((part) => [part.group, sumsOf(part)]));
+      for (const { group, index } of leaves) {
+        const sums = byGroup.get(group);
+        if (sums) add(sums[index]!);
+      }
+    }
+    return order === 2 ? Math.sqrt(total) : total;
+  }
+
+  /** Whether all parts are there. */
+  #gather(rule: number, parts: readonly Part[]): boolean {
+    const [{ group, barrier }] = parts as [Part];
+    const count = this.#pending[rule]!.parts! + 1;
+    const isLast = count >= this.#values[group]!.options[barrier.local].every;
+    this.#pending[rule] = { parts: isLast ? 0 : count };
+    for (const { group, barrier } of parts) {
+      if (barrier.kind === "accumulate" && barrier.factor !== null) {
+        this.#values[group]!.values[barrier.factor] = 1 / count;
+      }
+    }
+    return isLast;
+  }
+
+  /** Whether there is no NaN and no infinity. The squares of large numbers overflow, so a sum alone does not tell. */
+  #check(rule: number, parts: readonly Part[]): boolean {
+    const { consecutive, skipped } = this.#pending[rule]! as { consecutive: number; skipped: number };
+    const norm = this.#norm(parts, "updates", 2);
+    this.norms[rule] = norm;
+    let bad = -1;
+    if (!Number.isFinite(norm)) {
+      for (const { group, barrier } of parts) {
+        const leaf = barrier.kind === "skip" ? this.#engine.nonFinite(group, barrier.source) : -1;
+        if (leaf >= 0 && (bad < 0 || leaf < bad)) bad = leaf;
+      }
+    }
+    this.#pending[rule] =
+      bad < 0 ? { consecutive: 0, skipped } : { consecutive: consecutive + 1, skipped: skipped + 1 };
+    if (bad < 0) return true;
+    const [{ group, barrier }] = parts as [Part];
+    const { maxConsecutive } = this.#values[group]!.options[barrier.local];
+    if (consecutive + 1 > maxConsecutive) {
+      const leaf = displayPath("grads", this.#program.layout.leaves[bad]!.keys);
+      this.failure = `skipNonFinite skipped ${consecutive + 1} steps in a row, more than ${maxConsecutive}: "${leaf}" has NaN or infinities`;
+    }
+    return false;
+  }
+
+  #commit(): void {
+    const { counts, memories } = this.#host;
+    const { chain, scopesOf, remembers, isGated } = this.#program;
+    counts[0]! += 1;
+    if (!remembers && !isGated) return;
+    const ran = (scope: number) => scope === 0 || this.#passed.includes(scope - 1);
+    for (const { rule, index } of chain.all) {
+      if (rule.kind === "gate" || scopesOf[index]!.some(ran)) memories[index] = this.#pending[index]!;
+    }
+    for (const rule of this.#passed) counts[1 + rule]! += 1;
+  }
+}

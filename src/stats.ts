@@ -1,0 +1,73 @@
+import type { OptimizerParts } from "./optimizer.js";
+import { option } from "./options.js";
+import type { Runner } from "./program/runner.js";
+
+/** Norms of one leaf. */
+export interface LeafStats {
+  /** NaN between `update()` and `apply()`; 0 of a frozen leaf. */
+  readonly gradNorm: number;
+  readonly updateNorm: number;
+  readonly paramNorm: number;
+}
+
+/** What the last step was like; before the first, norms that belong to a step are NaN. */
+export interface Stats {
+  /** Steps that changed parameters. */
+  readonly count: number;
+  /** Steps that `skipNonFinite` skipped. */
+  readonly skipped: number;
+  /** The learning rate, as a rule of the chain had it; null if there is none, or if groups have different ones. */
+  readonly rate: number | null;
+  /** By rule, for several groups: `partition/head/scaleByLearningRate`. */
+  readonly rates: Readonly<Record<string, number>>;
+  /** Of the gradients, over the whole tree; NaN between `update()` and `apply()`. */
+  readonly gradNorm: number;
+  readonly paramNorm: number;
+  /** Whether a `clipByGlobalNorm` scaled down. */
+  readonly clipped: boolean;
+  /** Of what was added to the parameters; null without `init(params, { stats: true })`, and so are the leaves. */
+  readonly updateNorm: number | null;
+  /** By path. */
+  readonly leaves: Readonly<Record<string, LeafStats>> | null;
+}
+
+export const toldSpec = {
+  value: option<number | undefined>(undefined, "a number", (value) => value === undefined || typeof value === "number"),
+};
+
+export function statsOf(parts: OptimizerParts, runner: Runner, isUpdated: boolean): Stats {
+  const { program, host, values, engine, keepsUpdates } = parts;
+  const { all } = program.chain;
+  const rates: Record<string, number> = {};
+  program.groups.forEach(({ rules }, group) => {
+    rules.forEach(({ rule, address }, local) => {
+      // There are no options yet before a step of this very optimizer.
+      const rate = rule.name === "scaleByLearningRate" ? values[group]!.options[local]?.learningRate : undefined;
+      if (rate !== undefined) rates[address] = rate;
+    });
+  });
+  const [rate = null, ...others] = new Set(Object.values(rates));
+  const squares = (id: "params" | "grads" | "updates") => program.layout.leaves.map((leaf) => engine.squares(id, leaf));
+  const root = (all: readonly number[]) => Math.sqrt(all.reduce((sum, x) => sum + x, 0));
+  const params = squares("params");
+  const updates = keepsUpdates ? squares("updates") : null;
+  // A first rule of the chain measures the gradients themselves, with nothing done to them.
+  const measured = runner.norms[0] ?? Number.NaN;
+  const grads = isUpdated || (!updates && !Number.isNaN(measured)) ? null : squares("grads");
+  const leaf = (i: number): LeafStats => ({
+    gradNorm: grads ? Math.sqrt(grads[i]!) : Number.NaN,
+    updateNorm: Math.sqrt(updates![i]!),
+    paramNorm: Math.sqrt(params[i]!),
+  });
+  return {
+    count: host.count,
+    skipped: host.memories.reduce((sum, memory) => sum + (memory?.skipped ?? 0), 0),
+    rate: others.length > 0 ? null : rate,
+    rates,
+    gradNorm: Number.isNaN(measured) ? (grads ? root(grads) : Number.NaN) : measured,
+    paramNorm: root(params),
+    clipped: all.some(({ rule, index }) => rule.name === "clipByGlobalNorm" && runner.factors[index]! < 1),
+    updateNorm: updates && root(updates),
+    leaves: updates && Object.fromEntries(program.layout.leaves.map(({ path }, i) => [path, leaf(i)])),
+  };
+}
