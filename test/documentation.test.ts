@@ -1,8 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import * as lanestep from "../src/index.js";
-import { examplesIn, runExample } from "./support/examples.js";
+import { examplesIn, exported, moduleOf, runExample } from "./support/examples.js";
 
 const files = (readdirSync("src", { recursive: true }) as string[])
   .filter((file) => file.endsWith(".ts") && !file.startsWith("generated"))
@@ -13,7 +12,7 @@ const source = files.map((file) => readFileSync(file, "utf8")).join("\n");
 const docstring = (name: string): string =>
   source.match(new RegExp(`/\\*\\*((?:(?!\\*/)[\\s\\S])*)\\*/\\nexport (?:async )?function ${name}\\b`))?.[1] ?? "";
 
-const functions = Object.entries(lanestep)
+const functions = Object.entries(exported)
   .filter(([, value]) => typeof value === "function" && !/^class/.test(Function.prototype.toString.call(value)))
   .map(([name]) => name);
 
@@ -35,15 +34,10 @@ describe("the README's code runs", () => {
 
 it("all examples type-check", () => {
   const examples = [...files, "README.md"].flatMap(examplesIn);
-  const imports = `import { ${Object.keys(lanestep).join(", ")} } from "../../src/index.js";`;
-  const bodies = examples.map(({ where, code }) => {
-    const own = code.replace(/^import .* from "lanestep";$/gm, "");
-    return `// ${where}\nexport async function example() {\n${own}\n}`;
-  });
   rmSync("build/examples", { recursive: true, force: true });
   mkdirSync("build/examples", { recursive: true });
-  bodies.forEach((body, i) => {
-    writeFileSync(`build/examples/${i}.ts`, `${imports}\n${body}\n`);
+  examples.forEach((example, i) => {
+    writeFileSync(`build/examples/${i}.ts`, moduleOf(example, "../.."));
   });
   const config = {
     extends: "../../tsconfig.json",

@@ -1,6 +1,43 @@
 import { readFileSync } from "node:fs";
 import { transformWithOxc } from "vite";
+import * as describe from "../../src/describe.js";
+import * as files from "../../src/files.js";
+import * as glob from "../../src/glob.js";
 import * as lanestep from "../../src/index.js";
+import * as safetensors from "../../src/safetensors.js";
+import * as schedules from "../../src/schedules/index.js";
+
+/** The package's entries by their source. */
+const entries: Readonly<Record<string, object>> = {
+  "src/index.js": lanestep,
+  "src/describe.js": describe,
+  "src/files.js": files,
+  "src/glob.js": glob,
+  "src/safetensors.js": safetensors,
+  "src/schedules/index.js": schedules,
+};
+
+/** What any entry exports, by name; what several do is the same. */
+export const exported: Readonly<Record<string, unknown>> = Object.assign({}, ...Object.values(entries));
+
+const IMPORTS = /^import .* from "lanestep(\/\w+)?";$/gm;
+const NODE_IMPORTS = /^import (.*) from ("node:.*");$/gm;
+
+/** An example without imports of the package: all its names are in scope. */
+const withoutImports = (code: string): string => code.replace(IMPORTS, "");
+
+/** An example as a module that imports the package's names by a path to its root, for the type checker. */
+export function moduleOf({ code, where }: Example, root: string): string {
+  const taken = new Set<string>();
+  const imports = Object.entries(entries).map(([source, entry]) => {
+    const names = Object.keys(entry).filter((name) => !taken.has(name));
+    for (const name of names) taken.add(name);
+    return `import { ${names.join(", ")} } from "${root}/${source}";`;
+  });
+  const all = [...imports, ...(code.match(NODE_IMPORTS) ?? [])].join("\n");
+  const body = withoutImports(code).replace(NODE_IMPORTS, "");
+  return `${all}\n// ${where}\nexport async function example() {\n${body}\n}\n`;
+}
 
 /** A `ts` block of a docstring or of a page. */
 export interface Example {
@@ -24,12 +61,10 @@ export function examplesIn(file: string): Example[] {
   return examples;
 }
 
-const NAMES = Object.keys(lanestep);
-
-/** Lines `expression; // => value`, or with the arrow on the next line, become checks; imports of the package are given. */
+/** Lines `expression; // => value`, or with the arrow on the next line, become checks. */
 function withChecks(code: string): string {
-  return code
-    .replace(/^import .* from "lanestep";$/gm, "")
+  return withoutImports(code)
+    .replace(NODE_IMPORTS, "const $1 = process.getBuiltinModule($2);")
     .replace(/;\n\/\/ => /g, "; // => ")
     .replace(/^(?!const |let )(\S.*); \/\/ => (.*)$/gm, "__check(($1), ($2));");
 }
@@ -44,13 +79,13 @@ export async function runExample({ code, where }: Example, check: (actual: unkno
   const { code: script } = await transformWithOxc(withChecks(code), `${where}.ts`.replace(/[^\w.]/g, "_"), {
     sourcemap: false,
   });
-  const body = new (Object.getPrototypeOf(async () => {}).constructor)("__check", ...NAMES, script);
+  const body = new (Object.getPrototypeOf(async () => {}).constructor)("__check", ...Object.keys(exported), script);
   await body(
     (actual: unknown, expected: unknown) => {
       checks += 1;
       check(actual, expected);
     },
-    ...NAMES.map((name) => (lanestep as Record<string, unknown>)[name]),
+    ...Object.values(exported),
   );
   return checks;
 }

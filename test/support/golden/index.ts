@@ -1,0 +1,62 @@
+// Golden files: other libraries' outputs on seeded inputs. This reads them, says in this library's words what each case
+// runs, and names the cases that wait for what this library does not have.
+
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { axon } from "./axon.js";
+import type { Dialect } from "./dialect.js";
+import type { GoldenCase, GoldenSchedule, Options } from "./format.js";
+import { optax } from "./optax.js";
+import { pytorch } from "./pytorch.js";
+
+export { expectLeaves, Largest } from "./compare.js";
+export { type Call, type Fed, type Plan, Waiting } from "./dialect.js";
+export {
+  type GoldenCase,
+  type GoldenSchedule,
+  type GoldenStep,
+  leavesOf,
+  someElement,
+  toTree,
+} from "./format.js";
+export { allCalls, has, makeSchedule, makeUpdate, planCase, planScheduleOf } from "./plan.js";
+
+/** By the beginning of a file's name. */
+const dialects: Readonly<Record<string, Dialect>> = { axon, optax, pytorch };
+
+export interface GoldenFile {
+  readonly file: string;
+  readonly dialect: Dialect;
+  readonly cases: readonly GoldenCase[];
+  readonly schedules: readonly GoldenSchedule[];
+}
+
+/** A scheduler of PyTorch's file: it begins with the optimizer's learning rate. */
+interface TorchScheduler {
+  readonly torch: string;
+  readonly learning_rate: number;
+  readonly opts: Options;
+  readonly values: readonly number[];
+  readonly metrics?: readonly number[];
+}
+
+function scheduleOf(stored: GoldenSchedule | TorchScheduler): GoldenSchedule {
+  if (!("torch" in stored)) return stored;
+  const { torch, learning_rate, opts, ...others } = stored;
+  return { ...others, schedule: torch, opts: { learning_rate, ...opts } };
+}
+
+/** All files of a folder whose format and defaults are known here. */
+export function readGolden(folder: string): GoldenFile[] {
+  const files = readdirSync(folder).flatMap((file) => {
+    const dialect = dialects[file.match(/^([a-z]+)-.*\.json$/)?.[1] ?? ""];
+    return dialect ? [{ file, dialect }] : [];
+  });
+  if (files.length === 0) throw new Error(`no ${Object.keys(dialects).join("-*, ")}-*.json in ${folder}`);
+  return files
+    .sort((a, b) => (a.file < b.file ? -1 : 1))
+    .map(({ file, dialect }) => {
+      const { cases = [], schedules = [] } = JSON.parse(readFileSync(path.join(folder, file), "utf8"));
+      return { file, dialect, cases, schedules: schedules.map(scheduleOf) };
+    });
+}
