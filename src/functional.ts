@@ -9,6 +9,7 @@ import { buildTree, type Layout, type LayoutLeaf, matchTree, readTree, type Tree
 import type { FoundLeaf } from "./tree/leaf.js";
 import type { Gradients, Plain } from "./tree/types.js";
 import { chain, type Update } from "./update.js";
+import type { Told } from "./updates/rule.js";
 import { isFrozen, writeLeaves } from "./views.js";
 
 /** The state of {@link functional}: plain data, safe to post and to store. */
@@ -28,6 +29,7 @@ export interface FunctionalUpdate {
     grads: Gradients<T>,
     state: FunctionalState<T>,
     params: T,
+    told?: Told,
   ): [updates: Plain<T>, state: FunctionalState<T>];
 }
 
@@ -37,7 +39,8 @@ export interface FunctionalUpdate {
  *
  * @param update an update
  * @param options as those of `init`
- * @returns `init(params)`, a promise of the state, and `update(grads, state, params)`, the updates and the next state;
+ * @returns `init(params)`, a promise of the state, and `update(grads, state, params)`, the updates and the next state (a fourth
+ *   argument is what `step` is told: `{ value: loss }`);
  *   {@link applyUpdates} adds the updates
  * @throws from `init` and `update` what {@link Update.init} and `step` throw
  *
@@ -69,7 +72,7 @@ export function functional(update: Update, options: InitOptions = {}): Functiona
       if (!find(optimizer.internals.program.layout)) remember(optimizer as Optimizer);
       return state;
     },
-    update<const T>(grads: Gradients<T>, state: FunctionalState<T>, params: T) {
+    update<const T>(grads: Gradients<T>, state: FunctionalState<T>, params: T, told: Told = {}) {
       const { tree, found } = readTree(params, "params");
       const optimizer = find(tree) ?? remember(update.initSync(params, options) as Optimizer);
       const { program, host, views } = optimizer.internals;
@@ -85,7 +88,7 @@ export function functional(update: Update, options: InitOptions = {}): Functiona
       for (const { rule, index } of program.chain.all) {
         if (rule.kind === "custom") host.custom[index] = customState(program.chain.rules, state.rules, index);
       }
-      optimizer.update(grads as Gradients<unknown>);
+      optimizer.update(grads as Gradients<unknown>, told);
       const updates = plainTree(program.layout, views.leaves("grads"));
       optimizer.apply(); // counts the step; the parameters here are the caller's copy
       return [updates as Plain<T>, stateOf(optimizer) as FunctionalState<T>];

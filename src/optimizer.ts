@@ -141,8 +141,9 @@ export class Optimizer<T = unknown> {
   update(...given: readonly [grads?: Gradients<T>, told?: Told]): Views<T> {
     this.#changed = this.#run("update", given, "emit");
     const { failure } = this.#living().runner;
+    // Where one group alone was skipped, the updates of the others wait for apply().
+    if (this.#changed || !failure) this.#phase = "updated";
     if (failure) throw new NonFiniteError(failure);
-    this.#phase = "updated";
     return this.#living().views.treeOr("grads", (length) => new Float32Array(length)) as Views<T>;
   }
 

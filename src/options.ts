@@ -83,12 +83,18 @@ function isScalar(value: unknown): value is Scalar {
  * Checks the options object of one call and fills in the defaults; an explicit `undefined` takes its default too.
  *
  * @param caller the function's name, as the user wrote it
+ * @param before its arguments in front of the options, for the same
  * @throws TypeError if `given` is not a plain object, if an option is unknown or has the wrong type;
  *   RangeError if a number is out of range
  */
-export function readOptions<Spec extends OptionSpec>(caller: string, given: unknown, spec: Spec): Resolved<Spec> {
+export function readOptions<Spec extends OptionSpec>(
+  caller: string,
+  given: unknown,
+  spec: Spec,
+  before = "",
+): Resolved<Spec> {
   const options = given === undefined ? {} : given;
-  if (!isPlainObject(options)) throw new TypeError(`${usage(caller, spec)}, got ${show(given)}`);
+  if (!isPlainObject(options)) throw new TypeError(`${usage(caller, spec, before)}, got ${show(given)}`);
   for (const name of Object.keys(options)) {
     if (!Object.hasOwn(spec, name)) throw new TypeError(unknownOption(caller, name, Object.keys(spec)));
   }
@@ -140,11 +146,11 @@ function checkRange(value: unknown, range: Range, caller: string, name: string, 
   throw new RangeError(`${caller}: ${name} is ${show(value)}${when}, expected ${range.words}${limit}`);
 }
 
-function usage(caller: string, spec: OptionSpec): string {
+function usage(caller: string, spec: OptionSpec, before: string): string {
   const first = Object.entries(spec)[0];
   if (!first) return `${caller} takes no options`;
   const [name, { initial }] = first;
-  return `${caller} takes one options object, as in ${caller}({ ${name}: ${initial === undefined ? "…" : show(initial)} })`;
+  return `${caller} takes one options object, as in ${caller}(${before}{ ${name}: ${initial === undefined ? "…" : show(initial)} })`;
 }
 
 function unknownOption(caller: string, name: string, allowed: readonly string[]): string {

@@ -51,7 +51,8 @@ export class Update {
    *
    * With `from` it goes on where another optimizer stands, for a model that has changed (a new class, an adapter, other
    * frozen leaves): parameters of the same path and shape, their state, and the counts are taken over; what is new
-   * begins at its own start, bias corrections too. `optimizer.carried` lists it; the other one stays as it was.
+   * begins at its own start, bias corrections too (and with no part in a sum that `accumulate` has begun).
+   * `optimizer.carried` lists it; the other one stays as it was.
    *
    * @param params a tree: nested plain objects and arrays; leaves are typed arrays of numbers, `{ data, shape }`,
    *   `{ shape }` (zeros) or bare numbers
@@ -218,9 +219,9 @@ const initSpec = {
 
 const readInitOptions = (options: InitOptions): InitOptions => readOptions("init", options, initSpec) as InitOptions;
 
-/** An update of one rule, its options checked. */
-export function updateOf(rule: Rule, options: object): Update {
-  return new Update([{ rule, options: readOptions(rule.name, options, rule.options) }]);
+/** An update of one rule, its options checked; `before`: arguments in front of them, as an error shows its use. */
+export function updateOf(rule: Rule, options: object, before = ""): Update {
+  return new Update([{ rule, options: readOptions(rule.name, options, rule.options, before) }]);
 }
 
 /**

@@ -4,7 +4,7 @@ import { signatureOf, type Token } from "./link/signature.js";
 import * as optimizers from "./optimizers.js";
 import { placeRules } from "./program/chain.js";
 import { compile } from "./program/compile.js";
-import { slotsOf } from "./program/program.js";
+import { indexSlots, slotsOf } from "./program/program.js";
 import { chain, type Update } from "./update.js";
 import { clipByGlobalNorm } from "./updates/clip.js";
 
@@ -27,7 +27,7 @@ export function warmedSignatures(): string[] {
   const chains = usual().flatMap((update) => [update, chain(clipByGlobalNorm(), update)]);
   const linked = chains.flatMap(({ rules }) => {
     const placed = placeRules(rules);
-    return signaturesOf(compile(placed.rules, slotsOf(placed)));
+    return signaturesOf(compile(placed.rules, indexSlots(slotsOf(placed))));
   });
   return [
     ...new Set([

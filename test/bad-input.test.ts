@@ -7,15 +7,18 @@ import { counted } from "./support/models.js";
 import {
   CHAINS,
   call,
-  FLAGS,
+  NO_RANGE,
   OF_ARGUMENTS,
   optionPairs,
   optionsOf,
   outsideOf,
+  REQUIRED,
   RULES,
   SCHEDULES,
   scalarOptions,
   WITHOUT_OPTIONS,
+  WRAPPERS,
+  withOptions,
 } from "./support/options.js";
 import { BACKENDS, type Backend, expectError, expectRefusal } from "./support/untouched.js";
 
@@ -105,10 +108,20 @@ describe.each(BACKENDS)("gradients of another form, on %s", (backend) => {
     expectError(at({ w: [1n] }, state), TypeError, /^"grads\.w\[0\]" is 1n/);
     expectError(at({ w: [f(1)] }, null), TypeError, "update: state is null, expected what init or update returned");
     for (const count of [-1, 0.5, NaN, "0"]) expectError(at({ w: [f(1)] }, { ...state, count }), TypeError, /state/);
-    const short = { count: 0, rules: [{}] };
-    expectError(at({ w: [f(1)] }, short), TreeMismatchError, '"state" has 1 rules, expected the 2 of this chain');
-    const other = { count: 0, rules: [{ mu: { w: [f(1)] } }, {}] };
+    const short = { ...state, rules: [{}] };
+    expectError(at({ w: [f(1)] }, short), TreeMismatchError, '"state.rules" has 1 rules, expected the 2 of this chain');
+    const other = { ...state, rules: [{ mu: { w: [f(1)] } }, {}] };
     expectError(at({ w: [f(1)] }, other), TreeMismatchError, '"state.rules[0].nu" is missing');
+    for (const counts of [undefined, 1, [-1, 0, 0], [0.5, 0, 0], ["0", 0, 0]]) {
+      const host = { ...state.host, counts };
+      expectError(at({ w: [f(1)] }, { ...state, host }), TypeError, /^update: state is an object, expected what init/);
+    }
+    const { host: _, ...without } = state;
+    expectError(at({ w: [f(1)] }, without), TypeError, /^update: state is an object, expected what init/);
+    const foreign = { ...state, host: { counts: [0], memories: [] } };
+    expectError(at({ w: [f(1)] }, foreign), TreeMismatchError, '"state.host" is that of another chain');
+    const forgetful = { ...state, host: { ...state.host, memories: undefined } };
+    expectError(at({ w: [f(1)] }, forgetful), TypeError, /^update: state is an object, expected what init/);
     expect(state).toEqual(before);
   });
 });
@@ -193,20 +206,46 @@ describe("a leaf that is not numbers", () => {
 describe("an option out of range or misspelt", () => {
   it("is looked for in every public function", () => {
     const functions = Object.keys(lanestep).filter((name) => !name.endsWith("Error"));
-    expect(functions.sort()).toEqual([...RULES, ...CHAINS, ...SCHEDULES, ...WITHOUT_OPTIONS, ...OF_ARGUMENTS].sort());
+    const all = [...RULES, ...CHAINS, ...SCHEDULES, ...WRAPPERS, ...WITHOUT_OPTIONS, ...OF_ARGUMENTS];
+    expect(functions.sort()).toEqual(all.sort());
   });
 
-  it.each(optionPairs([...RULES, ...CHAINS, ...SCHEDULES]))("%s: %s", (name, option) => {
+  it.each(optionPairs([...RULES, ...CHAINS, ...SCHEDULES, ...WRAPPERS]))("%s: %s", (name, option) => {
     const misspelt = `${name} has no option ${option}s; did you mean ${option}? It takes ${optionsOf(name).join(", ")}`;
-    expectError(() => call(name, { [`${option}s`]: 0.5 }), TypeError, misspelt);
-    const errorClass = FLAGS.includes(option) || option === "seed" ? TypeError : RangeError;
-    for (const value of [NaN, Infinity, -Infinity, outsideOf(name, option)]) {
+    expectError(() => withOptions(name, { [`${option}s`]: 0.5 }), TypeError, misspelt);
+    const errorClass = NO_RANGE.includes(option) ? TypeError : RangeError;
+    // Of all options one may be infinite.
+    const wrong = [NaN, Infinity, -Infinity, outsideOf(name, option)].filter(
+      (x) => option !== "order" || x !== Infinity,
+    );
+    for (const value of wrong) {
       const says = (shown: string) => new RegExp(`^${name}: ${option} is ${shown.replace("+", "\\+")}, expected `);
-      expectError(() => call(name, { [option]: value }), errorClass, says(`${value}`));
-      expectError(() => call(name, { [option]: `${value}` }), TypeError, says(`"${value}"`));
+      const given = (value: unknown) => ({ ...REQUIRED[name], [option]: value });
+      expectError(() => withOptions(name, given(value)), errorClass, says(`${value}`));
+      expectError(() => withOptions(name, given(`${value}`)), TypeError, says(`"${value}"`));
     }
-    const usage = new RegExp(`^${name} takes one options object, as in ${name}\\({ .*, got null$`);
-    expectError(() => call(name, null), TypeError, usage);
+    const usage = new RegExp(`^${name} takes one options object, as in ${name}\\((update, )?{ .*, got null$`);
+    expectError(() => withOptions(name, null), TypeError, usage);
+  });
+
+  it.each(Object.entries(REQUIRED).map(([name, options]) => [name, Object.keys(options)[0]!] as const))(
+    "%s wants %s",
+    (name, option) => {
+      const missing = new RegExp(`^${name}: ${option} is missing, expected `);
+      expectError(() => withOptions(name, {}), TypeError, missing);
+      expectError(() => withOptions(name, undefined), TypeError, missing);
+    },
+  );
+
+  it.each(WRAPPERS)("%s takes an update first", (name) => {
+    for (const [given, shown] of [
+      [undefined, "undefined"],
+      [{ every: 2 }, "an object"],
+    ] as const) {
+      const message = `${name}: its first argument is ${shown}, expected an update such as scaleByAdam()`;
+      expectError(() => call(name, given, { every: 2 }), TypeError, message);
+    }
+    expectError(() => call(name, sgd, {}), TypeError, `${name}: its first argument is a function: call it`);
   });
 
   it.each(WITHOUT_OPTIONS)("%s takes none", (name) => {
@@ -261,25 +300,29 @@ describe("an option out of range or misspelt", () => {
 
 describe.each(BACKENDS)("a schedule or control that gives no number in its range, on %s", (backend) => {
   const scalars = scalarOptions();
-  it("finds the options", () => expect(scalars.length).toBeGreaterThan(30));
+  const told = { value: 1 };
+  it("finds the options", () => expect(scalars.length).toBeGreaterThan(40));
 
   it.each(scalars)("$name: $option", ({ name, option, value, make }) => {
     const wrong = [NaN, Infinity, outsideOf(name, option), "1", null, undefined, 1n, {}, Promise.resolve(1)];
     for (const bad of wrong as number[]) {
       const rule = make((step) => (step === 2 ? bad : value));
       const optimizer = chain(trace(), rule).initSync(params(), { backend });
-      for (let i = 0; i < 2; i++) optimizer.step(gradients());
+      // What waits counts steps, and so does its schedule: parts, at most, before it.
+      for (let i = 0; i < (name === "accumulate" ? 2 * value : 2); i++) optimizer.step(gradients(), told);
       const message = new RegExp(`^${name}: ${option} is .+ at step 2, expected `);
-      expectRefusal(optimizer, () => optimizer.step(), RangeError, message);
-      expectRefusal(optimizer, () => optimizer.update(gradients()), RangeError, message);
+      expectRefusal(optimizer, () => optimizer.step(optimizer.grads, told), RangeError, message);
+      expectRefusal(optimizer, () => optimizer.update(gradients(), told), RangeError, message);
     }
     if (!Number.isFinite(Math.fround(outsideOf(name, option)))) return;
     const scalar = control(value);
     const optimizer = chain(trace(), make(scalar)).initSync(params(), { backend });
     scalar.value = outsideOf(name, option);
-    expectRefusal(optimizer, () => optimizer.step(gradients()), RangeError, new RegExp(`${option} is .+ at step 0`));
+    const refused = new RegExp(`${option} is .+ at step 0`);
+    expectRefusal(optimizer, () => optimizer.step(gradients(), told), RangeError, refused);
     scalar.value = value;
-    expect(optimizer.step(gradients())).toBe(true);
+    for (let i = 1; i < (name === "accumulate" ? value : 1); i++) expect(optimizer.step(gradients(), told)).toBe(false);
+    expect(optimizer.step(gradients(), told)).toBe(true);
   });
 
   it("scaleBySchedule, scaleByState and a schedule that throws", () => {

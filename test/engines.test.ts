@@ -55,6 +55,21 @@ describe("an engine that compiles nothing, given kernels and loops that were com
   it.each([
     ["warmed", "a usual chain", (l: typeof linked) => l.chain(l.clipByGlobalNorm(), l.adamw({ decay: 0.01 }))],
     ["warmed", "radam, with both its loops", (l: typeof linked) => l.radam({ b2: 0.5, threshold: 4 })],
+    [
+      "warmed",
+      "usual chains in groups, behind a gate",
+      (l: typeof linked) =>
+        l.skipNonFinite(l.partition({ x: l.adam(), y: l.sgd({ momentum: 0.9 }) }, { w: "x", b: "y" })),
+    ],
+    [
+      "tiles",
+      "sums of gradients, in one of two groups",
+      (l: typeof linked) =>
+        l.partition(
+          { x: l.accumulate(l.lookahead(l.adam()), { every: 2 }), y: l.chain(l.ema({ decay: 0.5 }), l.scale(-1)) },
+          (path) => (path === "w" ? "x" : "y"),
+        ),
+    ],
     ["tiles", "an unusual chain", (l: typeof linked) => l.chain(l.trace(), l.clip(), l.scaleByAdam(), l.scale(-0.1))],
   ])("%s: %s, the bits of the linked loops", async (path, _, make) => {
     const expected = run(make(linked).initSync(params()));

@@ -5,19 +5,21 @@ import { type BodyName, bodies as table } from "../src/generated/bodies.js";
 import * as lanestep from "../src/index.js";
 import { arity, link } from "../src/link/link.js";
 import { signatureOf, type Token } from "../src/link/signature.js";
-import { compile } from "../src/program/program.js";
 import { warmedSignatures } from "../src/warmed.js";
 import { uniform } from "./oracle/arbitrary.js";
 import { bodies } from "./oracle/bodies.js";
 
 const f = Math.fround;
 const BODIES = Object.keys(table) as BodyName[];
-const SINKS = ["store", "apply"] as const;
+const SINKS = ["store", "add", "apply"] as const;
 const BEGIN = 1024;
 /** Elements of a plane: four lines, of which the first and the last stay out of the range. */
 const PLANE = 64;
 const RANGE = [16, 48] as const;
 
+/** The loops of a step, pass by pass. */
+const loopsOf = (optimizer: { readonly internals: lanestep.Optimizer["internals"] }) =>
+  optimizer.internals.program.groups.flatMap((group) => signaturesOf(group));
 const moduleOf = (...signatures: string[]) => new WebAssembly.Module(link(signatures));
 const exportsOf = (module: WebAssembly.Module) => WebAssembly.Module.exports(module).map(({ name }) => name);
 
@@ -27,7 +29,7 @@ function loopOf(signature: string, memory: WebAssembly.Memory): (...args: number
 }
 
 /** Planes p, x, out, then the slots, of random numbers: before and after a loop, and what the oracle makes of them. */
-function runLoop(tokens: readonly Token[], sink: "store" | "apply") {
+function runLoop(tokens: readonly Token[], sink: (typeof SINKS)[number]) {
   const arities = tokens.map(arity);
   const count = 3 + arities.reduce((sum, { slots }) => sum + slots, 0);
   const memory = new WebAssembly.Memory({ initial: 1 });
@@ -52,9 +54,10 @@ function runLoop(tokens: readonly Token[], sink: "store" | "apply") {
       const [a, b] = constants as [number, number];
       if (token === "scale") u = f(a * u);
       else if (token === "decay") u = f(f(a * u) + f(b * p[i]!));
-      else u = bodies[token](u, slots, i, constants);
+      else u = bodies[token](u, slots, i, constants, p[i]!);
     }
     if (sink === "store") out[i] = u;
+    else if (sink === "add") out[i] = f(out[i]! + u);
     else p[i] = f(p[i]! + u);
   }
   const loop = loopOf(signatureOf(tokens, sink), memory);
@@ -155,7 +158,7 @@ describe("a loop has the bits of the interpreter's bodies, and touches nothing o
     const four = lanestep.chain(clip(), scaleByAdam(), trace(), scaleByRms());
     const others = [trace({ nesterov: true }), scaleByBelief(), scaleByYogi(), scaleByRss(), scaleByStddev()];
     const update = lanestep.chain(four, ...others, four, lanestep.scale(-1e-3));
-    const [signature, ...rest] = signaturesOf(compile(update.rules));
+    const [signature, ...rest] = loopsOf(await update.init({ w: Float32Array.of(1, 2, 3) }));
     expect(rest).toEqual([]);
     expect(signature!.split("|").filter((token) => BODIES.includes(token as BodyName)).length).toBe(13);
     expect(link([signature!]).length).toBeGreaterThan(1000);
@@ -200,7 +203,7 @@ describe("warmed.wasm", () => {
     const clipped = lanestep.chain(lanestep.clipByGlobalNorm(), update);
     for (const usual of [update, clipped]) {
       const optimizer = usual.initSync({ w: { shape: [3] } }, { backend: "wasm", module: warmed });
-      const signatures = signaturesOf(compile(usual.rules));
+      const signatures = loopsOf(optimizer);
       expect(optimizer.backend.path, signatures.join(", ")).toBe("warmed");
       // update() stores what step() applies.
       const stored = signatures.map((signature) => signature.replace(/apply$/, "store"));

@@ -32,6 +32,7 @@ describe.each(BACKENDS)("decaying state ends in zeros on %s, not in subnormal nu
     ["scaleByRms", "nu", scaleByRms()],
     ["scaleByStddev", "mu", scaleByStddev()],
     ["scaleByStddev", "nu", scaleByStddev()],
+    ["ema", "ema", lanestep.ema({ decay: 0.9 })],
     ["trace", "trace", trace()],
     ["trace, nesterov", "trace", trace({ nesterov: true })],
   ] as const)("%s: 1,000 steps of zero gradients make %s exactly 0", (_name, slot, update) => {
@@ -49,12 +50,29 @@ describe.each(BACKENDS)("decaying state ends in zeros on %s, not in subnormal nu
 
   it("what does not decay by itself keeps its smallest numbers", () => {
     const tiny = Float32Array.of(1e-38, 1e-44, 1e-31);
-    for (const [update, slot] of [[scaleByRss(), "sumOfSquares"] as const, [scaleByYogi(), "nu"] as const]) {
-      const optimizer = update.initSync({ w: { shape: [3] } }, { backend });
+    for (const [update, slot] of [
+      [scaleByRss(), "sumOfSquares"] as const,
+      [scaleByYogi(), "nu"] as const,
+      [lanestep.averageParams(), "average"] as const,
+      [lanestep.lookahead(lanestep.identity()), "slow"] as const,
+    ]) {
+      const optimizer = update.initSync({ w: tiny }, { backend });
       optimizer.state[0]![slot]!.w.set(tiny);
       for (let step = 0; step < 64; step++) optimizer.step();
       expect(optimizer.state[0]![slot]!.w).toEqual(tiny);
     }
+  });
+
+  it("a sum of gradients keeps its smallest numbers", () => {
+    const tiny = Float32Array.of(1e-38, 1e-44, 1e-31);
+    const optimizer = chain(trace(), lanestep.accumulate(trace(), { every: 2 })).initSync(
+      { w: { shape: [3] } },
+      { backend },
+    );
+    for (let step = 0; step < 127; step++) optimizer.step({ w: tiny.map((x) => (step === 126 ? x : 0)) });
+    expect(optimizer.state[1]!.sum!.w).toEqual(tiny);
+    expect(optimizer.step({ w: new Float32Array(3) })).toBe(true);
+    expect([optimizer.count, optimizer.state[2]!.trace!.w[0]]).toEqual([64, 0]);
   });
 
   it.each(["step", "update and apply"])("flushes below 2^-100 with every 64th %s, neither before nor above", (how) => {

@@ -139,7 +139,7 @@ describe.each(BACKENDS)("who may change what, on %s", (backend) => {
     const forms = [rule.value, () => rule.value, control(rule.value)];
     const results = forms.map((scalar) => {
       const optimizer = chain(rule.make(scalar), scale(-0.5)).initSync(params(), { backend });
-      for (let step = 1; step <= 3; step++) optimizer.step(gradients(step));
+      for (let step = 1; step <= 6; step++) optimizer.step(gradients(step), { value: 1 });
       return everythingIn(optimizer);
     });
     expect(results.slice(1)).toEqual([results[0], results[0]]);
@@ -310,8 +310,10 @@ describe.each(BACKENDS)("trees, on %s", (backend) => {
     expectTypeOf(sgd().init(tree)).resolves.toEqualTypeOf<lanestep.Optimizer<typeof tree>>();
     // @ts-expect-error no such leaf
     expect(optimizer.params.dense.weight).toBeUndefined();
-    // @ts-expect-error a leaf is missing
+    // A leaf that is missing may be frozen: it is found when it runs.
     expect(() => optimizer.apply() ?? optimizer.step({ dense: { kernel: of(1) } })).toThrow(TreeMismatchError);
+    // @ts-expect-error no such leaf
+    expect(() => optimizer.step({ ...tree, more: 1 })).toThrow(TreeMismatchError);
   });
 });
 
@@ -329,7 +331,8 @@ describe.each(BACKENDS)("the functional form, on %s", (backend) => {
       optimizer.update(gradients(step));
       expect(bitsIn(updates.dense)).toEqual(bitsIn(optimizer.grads.dense));
       optimizer.apply();
-      expect(next).toEqual({ count: step, rules: optimizer.snapshot("state") });
+      const { counts, memories } = optimizer.internals.host;
+      expect(next).toEqual({ count: step, host: { counts, memories }, rules: optimizer.snapshot("state") });
       [model, state] = [applyUpdates(model, updates), next];
     }
     expect(bitsIn(model.dense)).toEqual(bitsIn(optimizer.params.dense));

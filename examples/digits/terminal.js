@@ -102,9 +102,10 @@ class Dots {
  *
  * @param {Terminal} terminal
  * @param {readonly number[]} losses
- * @param {number} epochs
+ * @param {number} from how many epochs were over at the first loss
+ * @param {number} epochs how many were at the last
  */
-export function drawCurve(terminal, losses, epochs) {
+export function drawCurve(terminal, losses, from, epochs) {
   const columns = Math.max(10, Math.min(CURVE_COLUMNS, terminal.columns) - LABEL_WIDTH - 2);
   const [width, height] = [columns * 2, CURVE_ROWS * 4];
   // Each column of dots shows the mean of its steps: one batch alone is noisy.
@@ -119,8 +120,8 @@ export function drawCurve(terminal, losses, epochs) {
   const dots = new Dots(width, height);
   heights.forEach((y, x) => {
     // A column begins where the last one ended, so that the curve has no gaps.
-    const from = heights[Math.max(0, x - 1)];
-    for (let each = Math.min(from, y); each <= Math.max(from, y); each++) dots.set(x, each);
+    const before = heights[Math.max(0, x - 1)];
+    for (let each = Math.min(before, y); each <= Math.max(before, y); each++) dots.set(x, each);
   });
   const middle = (CURVE_ROWS - 1) / 2;
   const labels = new Map([
@@ -136,8 +137,9 @@ export function drawCurve(terminal, losses, epochs) {
     terminal.print(axis + terminal.paint("accent", line));
   });
   terminal.print(terminal.paint("dim", `${indent}└${"─".repeat(columns)}`));
-  const lastEpoch = `${epochs} ${epochs === 1 ? "epoch" : "epochs"}`;
-  terminal.print(terminal.paint("dim", `${indent} 0${lastEpoch.padStart(columns - 1)}`));
+  const first = String(Number(from.toFixed(1)));
+  const last = `${epochs} ${epochs === 1 ? "epoch" : "epochs"}`;
+  terminal.print(terminal.paint("dim", `${indent} ${first}${last.padStart(columns - first.length)}`));
 }
 
 /**

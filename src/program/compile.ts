@@ -8,7 +8,6 @@
 import type { BodyUse, CustomRule, ElementwiseRule, GateRule, KernelRule, NormRule } from "../updates/rule.js";
 import type { PlacedRule } from "./chain.js";
 import { decayed, type Expression, type Form, identityForm, scaled, value } from "./form.js";
-import type { ProgramSlot } from "./program.js";
 
 // biome-ignore lint/suspicious/noExplicitAny: see Rule.
 type Any = any;
@@ -92,12 +91,15 @@ export interface GroupProgram {
   readonly leafFactors: readonly number[];
 }
 
+/** Indices of slots, by the rule's index in the chain. */
+export type SlotsOfRule = ReadonlyMap<number, readonly number[]>;
+
 /** It depends on the structure alone, never on the values of options. */
-export function compile(rules: readonly PlacedRule[], slots: readonly ProgramSlot[]): GroupProgram {
+export function compile(rules: readonly PlacedRule[], slotsOfRule: SlotsOfRule): GroupProgram {
   const stages: Stage[] = [];
   const scalars: { rule: number; name: string; index: number }[] = [];
   const leafFactors: number[] = [];
-  const slotsOf = rules.map(({ index }) => slots.flatMap(({ rule }, i) => (rule === index ? [i] : [])));
+  const slotsOf = rules.map(({ index }) => slotsOfRule.get(index) ?? []);
   let valueCount = 0;
   let scratch: GroupProgram["scratch"] = "none";
   // The stage at work, and what stands in the register: a·x + b·p, x being what `source` holds behind `operations`.

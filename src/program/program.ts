@@ -5,7 +5,7 @@
 
 import { arrange, type Layout, type Tree } from "../tree/layout.js";
 import { type Chain, type PlacedRule, rulesFor } from "./chain.js";
-import { type Barrier, compile, type GroupProgram } from "./compile.js";
+import { type Barrier, compile, type GroupProgram, type SlotsOfRule } from "./compile.js";
 
 /** One plane of state, for the groups whose leaves meet its rule. */
 export interface ProgramSlot {
@@ -99,9 +99,20 @@ export const slotsOf = ({ all }: Chain): ProgramSlot[] =>
     })),
   );
 
+export function indexSlots(slots: readonly ProgramSlot[]): SlotsOfRule {
+  const indices = new Map<number, number[]>();
+  slots.forEach(({ rule }, i) => {
+    indices.set(rule, [...(indices.get(rule) ?? []), i]);
+  });
+  return indices;
+}
+
 export function programOf(tree: Tree, { chain, groupOf, groups, liveCount }: Grouping): Program {
   const slots = slotsOf(chain);
-  const compiled = groups.slice(0, liveCount).map(({ rules }) => compile(rules, slots));
+  const indexed = indexSlots(slots);
+  const compiled = groups.slice(0, liveCount).map(({ rules }) => compile(rules, indexed));
+  const scopesOf = chain.all.map(() => new Set<number>());
+  for (const { rules, scopes } of compiled) rules.forEach(({ index }, local) => scopesOf[index]!.add(scopes[local]!));
   return {
     chain,
     layout: arrange(tree, groupOf, groups.length, liveCount),
@@ -109,9 +120,7 @@ export function programOf(tree: Tree, { chain, groupOf, groups, liveCount }: Gro
     groups: compiled,
     births: groups.slice(0, liveCount).map(({ birth }) => birth),
     actions: inOrder(compiled),
-    scopesOf: chain.all.map((rule) => [
-      ...new Set(compiled.flatMap(({ rules, scopes }) => scopes.filter((_, local) => rules[local] === rule))),
-    ]),
+    scopesOf: scopesOf.map((scopes) => [...scopes]),
     remembers: chain.all.some(({ rule }) => rule.kind === "linear" && rule.memory),
     isGated: chain.all.some(({ rule }) => rule.kind === "gate"),
     isCustom: chain.all.some(({ rule }) => rule.kind === "custom"),
@@ -130,31 +139,40 @@ function inOrder(groups: readonly GroupProgram[]): Action[] {
   const actions: Action[] = [];
   const last: Action[] = [];
   const at = groups.map(() => 0);
-  const waiting = groups.map(() => false);
   const barrierOf = (group: number) => groups[group]!.stages[at[group]!]?.barrier ?? null;
-  const has = ({ stages }: GroupProgram, rule: number) => stages.some(({ barrier }) => barrier?.rule === rule);
-  for (;;) {
-    groups.forEach(({ stages }, group) => {
-      while (!waiting[group] && at[group]! < stages.length) {
-        const { barrier } = stages[at[group]!]!;
-        (barrier ? actions : last).push({ kind: "stage", group, stage: at[group]! });
-        if (barrier) waiting[group] = true;
-        else at[group]! += 1;
-      }
-    });
-    const ready = groups
-      .flatMap((_, group) => (waiting[group] ? [barrierOf(group)!] : []))
-      .find(({ rule }) =>
-        groups.every((program, group) => !has(program, rule) || (waiting[group] && barrierOf(group)!.rule === rule)),
-      );
-    if (!ready) return [...actions, ...last];
-    const parts = groups.flatMap((program, group) => {
-      if (!has(program, ready.rule)) return [];
-      const barrier = barrierOf(group)!;
-      waiting[group] = false;
-      at[group]! += 1;
-      return [{ group, barrier }];
-    });
-    actions.push({ kind: ready.kind, rule: ready.rule, parts });
+  /** By rule with a barrier: the groups that meet there, and how many of them have not come. */
+  const meetings = new Map<number, { readonly groups: number[]; missing: number }>();
+  groups.forEach(({ stages }, group) => {
+    for (const { barrier } of stages) {
+      if (!barrier) continue;
+      const meeting = meetings.get(barrier.rule) ?? { groups: [], missing: 0 };
+      meetings.set(barrier.rule, { groups: [...meeting.groups, group], missing: meeting.missing + 1 });
+    }
+  });
+  /** Runs a group to its next barrier: the rule of that, if it is the last one to come. */
+  const advance = (group: number): number | null => {
+    const { stages } = groups[group]!;
+    const { barrier } = stages[at[group]!]!;
+    (barrier ? actions : last).push({ kind: "stage", group, stage: at[group]! });
+    if (!barrier) return null;
+    const meeting = meetings.get(barrier.rule)!;
+    meeting.missing -= 1;
+    return meeting.missing === 0 ? barrier.rule : null;
+  };
+  const ready: number[] = [];
+  const run = (some: readonly number[]) => {
+    for (const group of some) {
+      const rule = advance(group);
+      if (rule !== null) ready.push(rule);
+    }
+  };
+  run(groups.map((_, group) => group));
+  for (let rule = ready.shift(); rule !== undefined; rule = ready.shift()) {
+    const { groups: met } = meetings.get(rule)!;
+    const parts = met.map((group) => ({ group, barrier: barrierOf(group)! }));
+    actions.push({ kind: parts[0]!.barrier.kind, rule, parts });
+    for (const group of met) at[group]! += 1;
+    run(met);
   }
+  return [...actions, ...last];
 }

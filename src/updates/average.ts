@@ -174,5 +174,5 @@ export const lookaheadRule = {
  */
 export function lookahead(update: Update, options: LookaheadOptions = {}): Update {
   requireUpdate(update, "lookahead: its first argument");
-  return chain(update, updateOf(lookaheadRule, options));
+  return chain(update, updateOf(lookaheadRule, options, "update, "));
 }

@@ -48,7 +48,7 @@ export const accumulateRule = {
  */
 export function accumulate(update: Update, options: AccumulateOptions): Update {
   requireUpdate(update, "accumulate: its first argument");
-  return chain(updateOf(accumulateRule, options), update);
+  return chain(updateOf(accumulateRule, options, "update, "), update);
 }
 
 /** Options of {@link skipNonFinite}. */
@@ -91,5 +91,5 @@ export const skipNonFiniteRule = {
  */
 export function skipNonFinite(update: Update, options: SkipNonFiniteOptions = {}): Update {
   requireUpdate(update, "skipNonFinite: its first argument");
-  return chain(updateOf(skipNonFiniteRule, options), update);
+  return chain(updateOf(skipNonFiniteRule, options, "update, "), update);
 }

@@ -3,7 +3,6 @@
 
 import fc from "fast-check";
 import type * as Lanestep from "../../src/index.js";
-import type { Layout } from "../../src/tree/layout.js";
 
 export type Library = typeof Lanestep;
 
@@ -11,6 +10,10 @@ export type Library = typeof Lanestep;
 export interface RuleSpec {
   readonly rule: string;
   readonly options: Readonly<Record<string, unknown>>;
+  /** The chain that it stands in front of, or the chains of its groups; `seed` says which leaf is in which. */
+  readonly inner?: readonly RuleSpec[];
+  readonly groups?: readonly (readonly RuleSpec[])[];
+  readonly seed?: number;
 }
 
 /** A leaf: its shape; `bare` ones are given as a typed array or a number. */
@@ -53,10 +56,16 @@ const seed = fc.oneof(fc.nat(), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }));
 const ruleOptions = {
   addDecayedWeights: fc.record({ decay: finite }),
   addNoise: fc.record({ eta: among(0, 0.01, 1), gamma: among(0, 0.55), seed }),
+  averageParams: fc.record({ decay, debias: fc.boolean() }),
   centralize: fc.constant({}),
   clip: fc.record({ delta: among(0, 0.1, 1, 2, 1e10) }),
-  clipByGlobalNorm: fc.record({ maxNorm: among(0, 0.5, 1, 1e3) }),
+  clipByGlobalNorm: fc.record({ maxNorm: among(0, 0.5, 1, 1e3), order: among(2, Infinity) }),
+  ema: fc.record({ decay, debias: fc.boolean() }),
   half: fc.constant({}),
+  reduceOnPlateau: fc.record({
+    ...{ factor: among(0, 0.1, 0.5), patience: among(1, 2, 3), cooldown: among(0, 1, 2), rtol: among(0, 1e-4, 0.1) },
+    ...{ atol: among(0, 0.1), minScale: among(0, 0.3) },
+  }),
   scale: fc.record({ step: finite }),
   scaleByAdam: fc.record(moments),
   scaleByBelief: fc.record(moments),
@@ -70,6 +79,7 @@ const ruleOptions = {
   scaleByTrustRatio: fc.record({ minNorm: among(0, 0.5), trustCoefficient: among(1, 1e-3), eps: among(0, 1e-6) }),
   scaleByYogi: fc.record({ ...moments, initialAccumulatorValue: initial }),
   trace: fc.record({ decay: fc.oneof(decay, fc.constant(1)), nesterov: fc.boolean() }),
+  zeroNans: fc.constant({}),
 } satisfies Record<string, fc.Arbitrary<Readonly<Record<string, unknown>>>>;
 
 export type RuleName = keyof typeof ruleOptions;
@@ -77,6 +87,56 @@ export const ruleNames = Object.keys(ruleOptions) as RuleName[];
 
 export const anyRule = (names: readonly RuleName[] = ruleNames): fc.Arbitrary<RuleSpec> =>
   fc.constantFrom(...names).chain((rule) => ruleOptions[rule].map((options) => ({ rule, options })));
+
+/** Options of the rules that take an update first. */
+const wrapperOptions = {
+  accumulate: fc.record({ every: among(1, 2, 3, 4), mean: fc.boolean() }),
+  lookahead: fc.record({ every: among(1, 2, 3), rate: among(0, 0.3, 0.5, 1) }),
+  skipNonFinite: fc.constant({ maxConsecutive: 1000 }),
+} satisfies Record<string, fc.Arbitrary<Readonly<Record<string, unknown>>>>;
+
+export const wrapperNames = Object.keys(wrapperOptions) as (keyof typeof wrapperOptions)[];
+
+/** One that takes an update first, with nothing in it. */
+export const anyWrapper = (rule: keyof typeof wrapperOptions): fc.Arbitrary<RuleSpec> =>
+  wrapperOptions[rule].map((options) => ({ rule, options, inner: [] }));
+
+/** Chains with groups, gates and what looks ahead, in one another. */
+export function anyNested(
+  names: readonly RuleName[] = ruleNames,
+  wrappers: readonly (keyof typeof wrapperOptions)[] = wrapperNames,
+): fc.Arbitrary<RuleSpec[]> {
+  const chainOf = (rules: fc.Arbitrary<RuleSpec>) => fc.array(rules, { maxLength: 4 });
+  const simple = anyRule(names);
+  const freeze = fc.constant<RuleSpec>({ rule: "freeze", options: {} });
+  const { rules } = fc.letrec<{ rule: RuleSpec; group: RuleSpec; rules: RuleSpec[] }>((tie) => ({
+    rules: chainOf(tie("rule")),
+    group: fc.oneof({ arbitrary: tie("rule"), weight: 9 }, { arbitrary: freeze, weight: 1 }),
+    rule: fc.oneof(
+      { depthSize: "small", withCrossShrink: true, maxDepth: 3 },
+      { arbitrary: simple, weight: 6 },
+      {
+        arbitrary: fc
+          .tuple(fc.constantFrom(...wrappers).chain(anyWrapper), tie("rules"))
+          .map(([spec, inner]) => ({ ...spec, inner })),
+        weight: 3,
+      },
+      {
+        arbitrary: fc
+          .tuple(fc.array(chainOf(tie("group")), { minLength: 1, maxLength: 3 }), fc.nat(1000))
+          .map(([groups, seed]) => ({ rule: "partition", options: {}, groups, seed })),
+        weight: 3,
+      },
+      {
+        arbitrary: fc
+          .tuple(chainOf(tie("group")), fc.nat(1000))
+          .map(([inner, seed]) => ({ rule: "masked", options: {}, inner, seed })),
+        weight: 1,
+      },
+    ),
+  }));
+  return rules.filter((chain) => chain.length > 0);
+}
 
 /** What cuts a chain, folds along it, or chooses between loops is more frequent: faults hide where several of it meet. */
 export function anyChain(names: readonly RuleName[] = ruleNames, minLength = 1): fc.Arbitrary<RuleSpec[]> {
@@ -96,15 +156,28 @@ export function build(library: Library, specs: readonly RuleSpec[]): Lanestep.Up
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: options are data here; the rules check them.
-function buildRule(library: Library, { rule, options }: { rule: string; options: any }): Lanestep.Update {
+function buildRule(library: Library, spec: RuleSpec & { options: any }): Lanestep.Update {
+  const { rule, options, inner = [], groups = [], seed = 0 } = spec;
   switch (rule) {
-    case "centralize":
-      return library.centralize();
     case "half":
-      return library.stateless<unknown>((updates) => {
-        halve(updates);
-        return updates;
-      });
+      return library.stateful<unknown, { calls: number }>(
+        () => ({ calls: 0 }),
+        (updates, { calls }) => {
+          multiply(updates, calls % 2 === 0 ? 0.5 : 0.25);
+          return [updates, { calls: calls + 1 }];
+        },
+      );
+    case "accumulate":
+    case "lookahead":
+    case "skipNonFinite":
+      return library[rule](build(library, inner), options);
+    case "masked":
+      return library.masked(build(library, inner), (path) => labelOf(path, seed, 2) === 0);
+    case "partition": {
+      const labels = groups.map((_, i) => `group/${i}`);
+      const updates = Object.fromEntries(groups.map((group, i) => [labels[i], build(library, group)]));
+      return library.partition(updates, (path) => labels[labelOf(path, seed, labels.length)]!);
+    }
     case "scaleBySchedule":
       return library.scaleBySchedule((step) => options.rate / (1 + step));
     case "scaleByState":
@@ -115,10 +188,15 @@ function buildRule(library: Library, { rule, options }: { rule: string; options:
   }
 }
 
-function halve(tree: unknown): void {
-  if (tree instanceof Float32Array) for (let i = 0; i < tree.length; i++) tree[i]! *= 0.5;
-  else for (const child of Object.values(tree as object)) halve(child);
+/** Leaves that are not the function's to change are null in an array, and absent in an object. */
+function multiply(tree: unknown, factor: number): void {
+  if (tree instanceof Float32Array) for (let i = 0; i < tree.length; i++) tree[i]! *= factor;
+  else for (const child of Object.values(tree ?? {})) multiply(child, factor);
 }
+
+/** The same for the same path and seed: one of `count`. */
+const labelOf = (path: string, seed: number, count: number): number =>
+  Math.floor(uniform(Array.from(path).reduce((hash, c) => Math.imul(hash, 31) + c.codePointAt(0)!, seed))() * count);
 
 const few = among(1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 33, 64, 100);
 const length = fc.oneof(
@@ -142,6 +220,11 @@ export const anyTree: fc.Arbitrary<TreeSpec> = fc.letrec<{ node: TreeSpec }>((ti
     { arbitrary: fc.array(tie("node"), { maxLength: 3 }) as fc.Arbitrary<TreeSpec>, weight: 1 },
   ),
 })).node;
+
+/** Several leaves at least. */
+export const anyForest: fc.Arbitrary<TreeSpec> = fc.record({
+  ...{ a: leaf, b: leaf, c: anyTree, d: leaf, e: fc.array(anyTree, { maxLength: 3 }) },
+});
 
 const isLeaf = (tree: TreeSpec): tree is LeafSpec => "shape" in tree && "bare" in tree;
 
@@ -178,8 +261,8 @@ export function uniform(seed: number): () => number {
 
 const SPECIAL = [0, -0, Infinity, -Infinity, NaN, 1e-38, -1e-38, 1e38, -1e38, 1e-45, -3.4028234e38, 1, 2 ** -100];
 
-/** Fills the leaves of a plane; what lies between them is left alone. */
-export function fill(plane: Float32Array, { leaves }: Layout, { kind, seed }: Fill): void {
+/** Fills the leaves of a plane, those that it has. */
+export function fill(leaves: readonly (Float32Array | null)[], { kind, seed }: Fill): void {
   const random = uniform(seed);
   const sign = () => (random() < 0.5 ? -1 : 1);
   const normal = () => random() + random() + random() - 1.5;
@@ -191,5 +274,5 @@ export function fill(plane: Float32Array, { leaves }: Layout, { kind, seed }: Fi
     huge: () => 1e38 * normal(),
     tiny: () => 1e-38 * normal(),
   }[kind];
-  for (const { offset, length } of leaves) for (let i = offset; i < offset + length; i++) plane[i] = draw();
+  for (const leaf of leaves) if (leaf) for (let i = 0; i < leaf.length; i++) leaf[i] = draw();
 }

@@ -4,8 +4,14 @@ import type { BodyName } from "../../src/generated/bodies.js";
 
 const f = Math.fround;
 
-/** x, the slots and where in them, the constants (f32): the new x. Slots are written in place. */
-export type Body = (x: number, slots: readonly Float32Array[], at: number, constants: readonly number[]) => number;
+/** x, the slots and where in them, the constants (f32), the parameter: the new x. Slots are written in place. */
+export type Body = (
+  x: number,
+  slots: readonly Float32Array[],
+  at: number,
+  constants: readonly number[],
+  p: number,
+) => number;
 
 /** m + rest·(x − m) */
 const toward = (m: number, x: number, rest: number): number => f(m + f(rest * f(x - m)));
@@ -29,6 +35,12 @@ export const bodies: Readonly<Record<BodyName, Body>> = {
     return overRoot(m, v, root, eps);
   },
 
+  average(x, [average], at, constants, p) {
+    const [rate] = constants as Numbers;
+    average![at] = toward(average![at]!, f(p + x), rate);
+    return x;
+  },
+
   belief(x, [mu, nu], at, constants) {
     const [rest1, b2, surprise, root, eps] = constants as Numbers;
     const m0 = mu![at]!;
@@ -44,6 +56,20 @@ export const bodies: Readonly<Record<BodyName, Body>> = {
     const [delta] = constants as Numbers;
     const low = delta < x ? delta : x;
     return low < -delta ? -delta : low;
+  },
+
+  ema(x, [ema], at, constants) {
+    const [rest] = constants as Numbers;
+    const m = toward(ema![at]!, x, rest);
+    ema![at] = m;
+    return m;
+  },
+
+  lookahead(x, [slow], at, constants, p) {
+    const [rate] = constants as Numbers;
+    const s = toward(slow![at]!, f(p + x), rate);
+    slow![at] = s;
+    return f(s - p);
   },
 
   momentum(x, [mu, nu], at, constants) {
@@ -103,5 +129,9 @@ export const bodies: Readonly<Record<BodyName, Body>> = {
     mu![at] = m;
     nu![at] = v;
     return overRoot(m, v, root, eps);
+  },
+
+  zeroNans(x) {
+    return Number.isNaN(x) ? 0 : x;
   },
 };

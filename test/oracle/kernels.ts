@@ -23,6 +23,10 @@ export function sum(length: number, term: (i: number) => number): number {
 
 export const sumSquares = (x: Float32Array): number => sum(x.length, (i) => f(x[i]! * x[i]!));
 
+/** The largest |x|; NaN where there is one. */
+export const maxMagnitude = (x: Float32Array): number =>
+  x.reduce((most, value) => (Number.isNaN(most) ? most : Math.max(most, Math.abs(value))), 0);
+
 /** Σ (a·x + b·p)², a and b rounded to f32. */
 export function sumSquaresDecayed(x: Float32Array, p: Float32Array, a: number, b: number): number {
   const [fa, fb] = [f(a), f(b)];

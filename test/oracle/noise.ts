@@ -2,7 +2,7 @@
 // they must be is tested in test/noise.test.ts; here they only have to be the same numbers.
 
 import { compileKernels, SHARED_PAGES } from "../../src/backends/wasm/modules.js";
-import type { LayoutLeaf } from "../../src/tree/layout.js";
+import type { TreeLeaf } from "../../src/tree/layout.js";
 
 interface NoiseKernel {
   readonly memory: WebAssembly.Memory;
@@ -12,7 +12,7 @@ interface NoiseKernel {
 let kernel: NoiseKernel | undefined;
 
 /** `counter`: the words of the key, then the step and the rule's index. */
-export function normals(leaf: LayoutLeaf, key: readonly [number, number], step: number, rule: number): Float32Array {
+export function normals(leaf: TreeLeaf, key: readonly [number, number], step: number, rule: number): Float32Array {
   kernel ??= new WebAssembly.Instance(compileKernels(SHARED_PAGES)).exports as unknown as NoiseKernel;
   const zeros = 0;
   const out = kernel.memory.buffer.byteLength / 2;

@@ -4,7 +4,6 @@
 import fc from "fast-check";
 import type { PlaneId } from "../../src/backends/backend.js";
 import * as lanestep from "../../src/index.js";
-import type { Layout } from "../../src/tree/layout.js";
 import { deviation } from "../support/close.js";
 import { build, fill, type RuleSpec, uniform } from "./arbitrary.js";
 import { type ElementStep, scales } from "./scales.js";
@@ -23,19 +22,23 @@ const TREE = {
 /** Leaves long enough to hold a number that does not nearly cancel. */
 const TAME = { a: { shape: [64] }, b: { shape: [3, 100] }, c: { shape: [200] } };
 
-function fillInDomain(plane: Float32Array, { leaves }: Layout, spread: Spread, random: () => number): void {
+/** The leaves of a plane, those that it has. */
+type Leaves = readonly (Float32Array | null)[];
+
+function fillInDomain(leaves: Leaves, spread: Spread, random: () => number): void {
   const magnitude = () => 10 ** (30 * random() - 15);
   const signed = (x: number) => (random() < 0.5 ? -x : x);
-  for (const { offset, length } of leaves) {
+  for (const leaf of leaves) {
+    if (!leaf) continue;
     const largest = random() < 0.1 ? 0 : magnitude();
     const draw = {
       leaf: () => largest * (2 * random() - 1),
       element: () => (random() < 0.1 ? 0 : signed(magnitude())),
       equal: () => largest,
     }[spread];
-    for (let i = offset; i < offset + length; i++) {
+    for (let i = 0; i < leaf.length; i++) {
       const x = draw();
-      plane[i] = Math.abs(x) < 1e-15 ? 0 : x;
+      leaf[i] = Math.abs(x) < 1e-15 ? 0 : x;
     }
   }
 }
@@ -51,40 +54,53 @@ interface Worst {
 }
 
 /** Fills a plane with the next numbers. */
-type Draw = (plane: Float32Array, layout: Layout) => void;
+type Draw = (leaves: Leaves) => void;
+
+const leavesOf = ({ internals }: lanestep.Optimizer, id: PlaneId): Leaves => internals.views.leaves(id);
+
+/** What a plateau is told. */
+const told = (step: number) => ({ value: 1 / (1 + (step % 3)) });
 
 /** A chain on both backends before the same step: parameters, gradients and state are those of wasm. */
 function bothBefore(chain: readonly RuleSpec[], tree: unknown, warmUp: number, draw: Draw) {
-  const wasm = build(lanestep, chain).initSync(tree, { backend: "wasm" });
-  const reference = build(lanestep, chain).initSync(tree, { backend: "reference" });
-  const { layout, program } = wasm.internals;
-  draw(wasm.internals.plane("params"), layout);
+  const wasm = build(lanestep, chain).initSync(tree, { backend: "wasm" }) as lanestep.Optimizer;
+  const reference = build(lanestep, chain).initSync(tree, { backend: "reference" }) as lanestep.Optimizer;
+  const { program } = wasm.internals;
+  const both = [wasm, reference];
+  const drawn = (id: PlaneId) => {
+    draw(leavesOf(wasm, id));
+    copy(id);
+  };
+  const copy = (id: PlaneId) =>
+    leavesOf(wasm, id).forEach((leaf, i) => {
+      if (leaf) leavesOf(reference, id)[i]!.set(leaf);
+    });
+  drawn("params");
   for (let step = 0; step < warmUp; step++) {
-    draw(wasm.internals.plane("grads"), layout);
-    wasm.step();
-    reference.step();
+    drawn("grads");
+    for (const one of both) one.step(one.grads as never, told(step));
   }
-  draw(wasm.internals.plane("grads"), layout);
-  const copied: PlaneId[] = ["params", "grads", ...program.slots.keys()];
-  for (const id of copied) reference.internals.plane(id).set(wasm.internals.plane(id));
-  return { wasm, reference, layout, program };
+  drawn("grads");
+  for (const id of ["params", ...program.slots.keys()] as const) copy(id);
+  const update = () => {
+    for (const one of both) one.update(one.grads as never, told(warmUp));
+  };
+  return { wasm, reference, program, drawn, update };
 }
 
 /** A whole chain: the largest deviation of updates and state, relative to the leaf. It shows what folds wrongly. */
 export function compareChain(chain: readonly RuleSpec[], seed: number, warmUp: number) {
   let next = seed;
-  const draw: Draw = (plane, layout) => fill(plane, layout, { kind: "normal", seed: next++ });
-  const { wasm, reference, layout, program } = bothBefore(chain, TAME, warmUp, draw);
-  wasm.update();
-  reference.update();
+  const draw: Draw = (leaves) => fill(leaves, { kind: "normal", seed: next++ });
+  const { wasm, reference, program, update } = bothBefore(chain, TAME, warmUp, draw);
+  update();
   const planes: PlaneId[] = ["grads", ...program.slots.keys()];
   const deviations = planes.flatMap((id) =>
-    layout.leaves.map(({ offset, length, path }) => {
-      const [actual, expected] = [wasm, reference].map(({ internals }) =>
-        internals.plane(id).subarray(offset, offset + length),
-      );
+    program.layout.leaves.map(({ path }, i) => {
+      const [actual, expected] = [leavesOf(wasm, id)[i]!, leavesOf(reference, id)[i]!];
       // A division by zero behind it is a matter of the interpreter: formulas differ in what they make of infinities.
-      const compared = expected!.every(Number.isFinite) ? deviation(actual!, expected!) : { relative: 0, index: 0 };
+      const isCompared = expected?.every(Number.isFinite);
+      const compared = isCompared ? deviation(actual, expected) : { relative: 0, index: 0 };
       return { ...compared, where: `plane ${id}, leaf "${path}"` };
     }),
   );
@@ -94,44 +110,45 @@ export function compareChain(chain: readonly RuleSpec[], seed: number, warmUp: n
 /** `warmUp`: steps before the one that is compared. */
 export function compareStep(spec: RuleSpec, seed: number, warmUp: number, spread: Spread): Worst {
   const random = uniform(seed);
-  const draw: Draw = (plane, layout) => fillInDomain(plane, layout, spread, random);
-  const { wasm, reference, layout, program } = bothBefore([spec], TREE, warmUp, draw);
+  const draw: Draw = (leaves) => fillInDomain(leaves, spread, random);
+  const { wasm, reference, program, drawn, update } = bothBefore([spec], TREE, warmUp, draw);
   // The steps may have led the parameters out of the domain.
-  draw(wasm.internals.plane("params"), layout);
-  reference.internals.plane("params").set(wasm.internals.plane("params"));
+  drawn("params");
   const names = program.slots.map(({ name }) => name);
-  const slotsOf = ({ internals }: typeof wasm) => names.map((name, i) => [name, internals.plane(i)] as const);
-  const [x, p] = [wasm.internals.plane("grads").slice(), wasm.internals.plane("params")];
-  const before = slotsOf(wasm).map(([name, plane]) => [name, plane.slice()] as const);
-  wasm.update();
-  reference.update();
-  const actual = [...slotsOf(wasm), ["update", wasm.internals.plane("grads")] as const];
-  const expected = [...slotsOf(reference), ["update", reference.internals.plane("grads")] as const];
+  const slotsOf = (optimizer: lanestep.Optimizer) =>
+    names.map((name, slot) => [name, leavesOf(optimizer, slot)] as const);
+  const copies = (leaves: Leaves) => leaves.map((leaf) => leaf!.slice());
+  const [x, p] = [copies(leavesOf(wasm, "grads")), leavesOf(wasm, "params")];
+  const before = slotsOf(wasm).map(([name, leaves]) => [name, copies(leaves)] as const);
+  update();
+  const actual = [...slotsOf(wasm), ["update", leavesOf(wasm, "grads")] as const];
+  const expected = [...slotsOf(reference), ["update", leavesOf(reference, "grads")] as const];
 
   let worst = { error: 0, words: "" };
   let [lost, elements] = [0, 0];
-  for (const { offset, length, path } of layout.leaves) {
-    const largest = x.subarray(offset, offset + length).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-    for (let i = offset; i < offset + length; i++) {
-      const at = (planes: readonly (readonly [string, Float32Array])[]) =>
-        Object.fromEntries(planes.map(([name, plane]) => [name, plane[i]!]));
+  program.layout.leaves.forEach(({ path }, leaf) => {
+    const largest = x[leaf]!.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    for (let i = 0; i < x[leaf]!.length; i++) {
+      const at = (planes: readonly (readonly [string, Leaves])[]) =>
+        Object.fromEntries(planes.map(([name, leaves]) => [name, leaves[leaf]![i]!]));
       const after = at(expected);
       const options = spec.options as ElementStep["options"];
-      const element = { x: x[i]!, p: p[i]!, options, before: at(before), after, update: after.update!, largest };
+      const numbers = { x: x[leaf]![i]!, p: p[leaf]![i]!, before: at(before), after, update: after.update!, largest };
+      const element = { ...numbers, options };
       const relativeTo = scales[spec.rule]?.(element) ?? {};
-      actual.forEach(([name, plane], k) => {
-        const [found, wanted] = [plane[i]!, expected[k]![1][i]!];
+      actual.forEach(([name, leaves], k) => {
+        const [found, wanted] = [leaves[leaf]![i]!, expected[k]![1][leaf]![i]!];
         const scale = relativeTo[name] ?? Math.abs(wanted);
         elements++;
         if (scale === Infinity) lost++;
         else if (found !== wanted && !(Number.isNaN(found) && Number.isNaN(wanted))) {
           const error = Math.abs(found - wanted) / scale;
           if (error <= worst.error) return;
-          const words = `${name} of "${path}"[${i - offset}] is ${found}, reference has ${wanted}, relative to ${scale}`;
+          const words = `${name} of "${path}"[${i}] is ${found}, reference has ${wanted}, relative to ${scale}`;
           worst = { error, words: `${words}, from ${fc.stringify(element)}` };
         }
       });
     }
-  }
+  });
   return { ...worst, lost, elements };
 }

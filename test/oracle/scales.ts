@@ -34,10 +34,23 @@ const firstMoment = ({ x, before }: ElementStep): number => abs(before.mu!) + ab
 
 const adam = (e: ElementStep): Scales => quotient(e, firstMoment(e), e.after.nu!, e.options.epsRoot!);
 
+/** An average of what p and x add up to. */
+const averaged = ({ x, p }: ElementStep, before: number): number => abs(before) + abs(p) + abs(x);
+
 export const scales: Readonly<Record<string, (element: ElementStep) => Scales>> = {
+  accumulate: ({ x, before }) => ({ sum: abs(before.sum!) + abs(x), update: abs(before.sum!) + abs(x) }),
   addDecayedWeights: ({ x, p, options }) => ({ update: abs(x) + abs(options.decay! * p) }),
   addNoise: ({ x, update }) => ({ update: abs(x) + abs(update - x) }),
+  averageParams: (e) => ({ average: averaged(e, e.before.average!) }),
   centralize: ({ largest }) => ({ update: largest }),
+  ema: ({ x, before, after, update }) => {
+    const ema = abs(before.ema!) + abs(x);
+    return { ema, update: abs(update) * ratio(ema, abs(after.ema!)) };
+  },
+  lookahead: (e) => {
+    const slow = averaged(e, e.before.slow!);
+    return { slow, update: slow + abs(e.p) };
+  },
   scaleByAdam: adam,
   scaleByBelief: (e) => quotient(e, firstMoment(e), e.after.nu!, 0),
   scaleByRadam: adam,

@@ -51,16 +51,19 @@ export function planeSizes({ layout, slots, groups, chain }: Program, { tileByte
   const sized = (name: string, id: PlaneSize["id"], elements: number, group = -1) => {
     return { name, id, bytes: elements * 4, group };
   };
+  const groupsOf = slots.map((): number[] => []);
+  groups.forEach((program, group) => {
+    for (const slot of program.slots.flat()) groupsOf[slot]!.push(group);
+  });
   const wants = (scratch: "leaf" | "tree") => layout.groups.filter((_, g) => groups[g]?.scratch === scratch);
   const longest = wants("leaf").flatMap(({ leaves }) => leaves.map(({ length }) => padded(length)));
   return [
     sized("params", "params", layout.size),
     sized("grads", "grads", layout.live),
     ...slots.flatMap(({ name, rule }, slot) =>
-      groups.flatMap((program, group) => {
-        if (!program.slots.some((own) => own.includes(slot))) return [];
+      groupsOf[slot]!.map((group) => {
         const { begin, end } = layout.groups[group]!;
-        return [sized(`${chain.all[rule]!.address}.${name}`, slot, end - begin, group)];
+        return sized(`${chain.all[rule]!.address}.${name}`, slot, end - begin, group);
       }),
     ),
     sized("updates", "updates", updates ? layout.live : 0),

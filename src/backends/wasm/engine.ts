@@ -43,6 +43,13 @@ export interface CodeSource {
   readonly kernels: WebAssembly.Module | null;
 }
 
+/** By slot; those that the group has not are left out. */
+function slotAddresses({ slots }: GroupProgram, arena: Arena, group: number): number[] {
+  const addresses: number[] = [];
+  for (const slot of slots.flat()) addresses[slot] = arena.slots[slot]!.get(group)!;
+  return addresses;
+}
+
 /** Runs a program over one arena of a WebAssembly memory. */
 export class WasmEngine implements Engine {
   readonly backend: BackendInfo;
@@ -78,7 +85,7 @@ export class WasmEngine implements Engine {
       program: group,
       layout: program.layout.groups[g]!,
       arena: this.#arena,
-      slots: program.slots.map((_, slot) => this.#arena.slots[slot]!.get(g) ?? 0),
+      slots: slotAddresses(group, this.#arena, g),
       step: values[g]!,
       sums: this.#sums,
       leafFactors: new Map(group.leafFactors.map((index) => [index, new Float64Array(leaves.length)])),

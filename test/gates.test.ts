@@ -1,0 +1,471 @@
+// What holds back the rules behind it: by hand-computed numbers, and by the same run without what was held back.
+
+import { describe, expect, it } from "vitest";
+import * as lanestep from "../src/index.js";
+import { deviation } from "./support/close.js";
+import { gradients, of, params, wave } from "./support/models.js";
+import { BACKENDS, bitsIn, everythingIn, expectError, expectRefusal } from "./support/untouched.js";
+
+const { accumulate, adam, addNoise, averageParams, chain, clipByGlobalNorm, control, identity } = lanestep;
+const { lookahead, partition, reduceOnPlateau, scale, scaleByAdam, scaleBySchedule, sgd } = lanestep;
+const { skipNonFinite, stateful, stateless, trace, zeroNans, NonFiniteError, StateError } = lanestep;
+
+type Model = ReturnType<typeof params>;
+const rate = (learningRate: number) => sgd({ learningRate });
+const { adabelief, adagrad, adamw, lamb, noisySgd, radam, rmsprop, yogi } = lanestep;
+const optimizers = { adabelief, adagrad, adam, adamw, lamb, noisySgd, radam, rmsprop, sgd, yogi };
+
+/** All that a step may change: of what counts, too. */
+const allOf = (optimizer: lanestep.Optimizer<never>) => {
+  const { counts, memories } = optimizer.internals.host;
+  return { ...everythingIn(optimizer as lanestep.Optimizer), counts: [...counts], memories: structuredClone(memories) };
+};
+const all = <T>(optimizer: lanestep.Optimizer<T>) => allOf(optimizer as lanestep.Optimizer<never>);
+const wholeOf = (step: number) => gradients(step) as lanestep.Gradients<Model>;
+
+describe.each(BACKENDS)("accumulate, on %s", (backend) => {
+  it("one step of the mean of several gradients, or of their sum; `every` 1 is none", () => {
+    const run = (update: lanestep.Update) => {
+      const optimizer = update.initSync({ w: of(0) }, { backend });
+      return [1, 2, 6, 7, 8, 9].map((x) => [optimizer.step({ w: of(x) }), optimizer.params.w[0], optimizer.count]);
+    };
+    expect(run(accumulate(rate(1), { every: 3 }))).toEqual([
+      ...[
+        [false, 0, 0],
+        [false, 0, 0],
+        [true, -3, 1],
+      ],
+      ...[
+        [false, -3, 1],
+        [false, -3, 1],
+        [true, -11, 2],
+      ],
+    ]);
+    expect(run(accumulate(rate(1), { every: 2, mean: false })).map(([, w]) => w)).toEqual([0, -3, -3, -16, -16, -33]);
+    expect(run(accumulate(rate(1), { every: 1 }))).toEqual(run(rate(1)));
+  });
+
+  it.each(Object.entries(optimizers).flatMap(([name, make]) => [3, 4].map((k) => [name, k, make] as const)))(
+    "%s: steps of the mean of %i are the steps of one batch, within 1e-6",
+    (_name, k, make) => {
+      // Noise is keyed by the rule's place in the chain.
+      const [parts, whole] = [accumulate(make(), { every: k }), chain(scale(1), make())].map((update) =>
+        update.initSync(params(), { backend }),
+      );
+      for (let step = 0; step < 5; step++) {
+        const batches = Array.from({ length: k }, (_, i) => gradients(step * k + i));
+        const mean = (pick: (batch: (typeof batches)[number]) => ArrayLike<number>) => {
+          const first = pick(batches[0]!);
+          // As it is gathered: a sum in f32, in order.
+          const sums = batches
+            .slice(1)
+            .reduce((sum, batch) => sum.map((x, i) => x + pick(batch)[i]!), Float32Array.from(first));
+          return sums.map((x) => x / k);
+        };
+        expect(batches.map((batch) => parts!.step(batch))).toEqual([...Array(k - 1).fill(false), true]);
+        whole!.step({
+          dense: { kernel: mean(({ dense }) => dense.kernel), bias: mean(({ dense }) => dense.bias) },
+          scale: mean(({ scale }) => [scale]),
+        });
+        const [a, b] = [parts!, whole!].map(({ params }) => [params.dense.kernel, params.dense.bias, params.scale]);
+        for (const [i, leaf] of a!.entries()) expect(deviation(leaf, b![i]!).relative).toBeLessThan(1e-6);
+        // A quarter is exact; a third is rounded, times the sum here and of it there.
+        if (backend === "wasm" && k === 4) expect(bitsIn(a)).toEqual(bitsIn(b));
+        expect([parts!.count, whole!.count]).toEqual([step + 1, step + 1]);
+      }
+    },
+  );
+
+  it("the gradients are never changed by step(); update() leaves zeros until the last part", () => {
+    const make = () => chain(trace(), accumulate(adam(), { every: 3 })).initSync(params(), { backend });
+    const [optimizer, halves] = [make(), make()];
+    for (let step = 1; step <= 7; step++) {
+      const given = wholeOf(step);
+      const changed = optimizer.step(given);
+      expect(changed).toBe(step % 3 === 0);
+      expect(bitsIn(optimizer.grads)).toEqual(bitsIn({ ...gradients(step), scale: of(-step) }));
+      const before = bitsIn(halves.params);
+      const updates = halves.update(given);
+      expect(bitsIn(updates).some((x) => x !== 0)).toBe(changed);
+      halves.apply();
+      expect(bitsIn(halves.params).join() === before.join()).toBe(!changed);
+      expect([halves.params, halves.state, halves.count]).toEqual([optimizer.params, optimizer.state, optimizer.count]);
+    }
+  });
+
+  it("gradients of any kind, in leaves of any length, are copied and added", () => {
+    const length = 40_000;
+    const make = (update: lanestep.Update) =>
+      update.initSync({ a: { shape: [length] }, b: { shape: [3] }, c: 0, d: { shape: [2, 2] } }, { backend });
+    const [parts, whole] = [make(accumulate(rate(1), { every: 2 })), make(rate(0.5))];
+    const given = (phase: number) => ({
+      a: Float64Array.from(wave(length, phase)),
+      b: [Uint8Array.of(1, 2, 3), Int16Array.of(-1, 5, 300)][phase]!,
+      c: phase,
+      d: { data: [phase, 2, 3, 4], shape: [2, 2] },
+    });
+    for (const phase of [0, 1]) {
+      parts.step(given(phase));
+      const { a, b, c, d } = given(phase);
+      expect(bitsIn(parts.grads)).toEqual(bitsIn([a, b, [c], d.data].map((leaf) => Float32Array.from(leaf))));
+    }
+    const sum = (x: ArrayLike<number>, y: ArrayLike<number>) =>
+      Float32Array.from(x, (value, i) => Math.fround(value) + Math.fround(y[i]!));
+    const [one, two] = [given(0), given(1)];
+    whole.step({ a: sum(one.a, two.a), b: sum(one.b, two.b), c: 1, d: sum(one.d.data, two.d.data) });
+    expect(bitsIn(parts.params)).toEqual(bitsIn(whole.params));
+  });
+
+  it("gradients from its own views, in other places", () => {
+    const optimizer = accumulate(rate(1), { every: 2 }).initSync(
+      { a: { shape: [16] }, b: { shape: [16] } },
+      { backend },
+    );
+    const { a, b } = optimizer.grads;
+    a.set(wave(16));
+    b.set(wave(16, 1));
+    optimizer.step({ a: b, b: a });
+    expect(optimizer.grads).toEqual({ a: wave(16, 1), b: wave(16) });
+    expect(optimizer.state[0]!.sum).toEqual({ a: wave(16, 1), b: wave(16) });
+  });
+
+  it("its state is the sum so far", () => {
+    const optimizer = accumulate(adam(), { every: 3 }).initSync({ w: of(0) }, { backend });
+    const sums = [1, 2, 3, 10, 20].map((x) => {
+      optimizer.step({ w: of(x) });
+      return optimizer.state[0]!.sum!.w[0];
+    });
+    expect(sums).toEqual([1, 3, 6, 10, 30]);
+  });
+
+  it("schedules, counts and bias corrections behind it count steps, not parts; before it they count parts", () => {
+    const seen: Record<string, number[]> = { before: [], behind: [] };
+    const watch = (name: string) =>
+      scaleBySchedule((step) => {
+        seen[name]!.push(step);
+        return 1;
+      });
+    const update = chain(
+      watch("before"),
+      accumulate(watch("behind"), { every: 2 }),
+      scaleBySchedule((step) => step + 1),
+    );
+    const optimizer = update.initSync({ w: of(0) }, { backend });
+    const found = Array.from({ length: 6 }, () => {
+      optimizer.step({ w: of(1) });
+      return optimizer.params.w[0];
+    });
+    expect(found).toEqual([0, 1, 1, 3, 3, 6]);
+    expect(seen).toEqual({ before: [0, 1, 2, 3, 4, 5], behind: [0, 0, 1, 1, 2, 2] });
+  });
+
+  it("`every` by a schedule of its steps, and by a control that ends a sum early", () => {
+    const run = (every: lanestep.Scalar, set?: (i: number) => void) => {
+      const optimizer = accumulate(rate(1), { every }).initSync({ w: of(0) }, { backend });
+      return Array.from({ length: 7 }, (_, i) => {
+        set?.(i);
+        optimizer.step({ w: of(2 ** i) });
+        return optimizer.params.w[0];
+      });
+    };
+    // One, two, three: 1; (2 + 4)/2; (8 + 16 + 32)/3.
+    const byStep = run((step) => step + 1);
+    expect(byStep.slice(0, 5)).toEqual([-1, -1, -4, -4, -4]);
+    expect(byStep[5]).toBeCloseTo(-4 - 56 / 3, 5);
+    expect(byStep[6]).toBe(byStep[5]);
+    const every = control(4);
+    const early = run(every, (i) => {
+      if (i === 2) every.value = 2;
+      if (i === 4) every.value = 3;
+    });
+    // Three parts when two are enough: their mean is still that of three.
+    expect(early[2]).toBeCloseTo(-7 / 3, 6);
+    expect(early.slice(2, 5)).toEqual([early[2], early[2], early[2]]);
+    expect(early[5]).toBeCloseTo(-7 / 3 - 56 / 3, 5);
+  });
+
+  it("sums of sums", () => {
+    const optimizer = accumulate(accumulate(rate(1), { every: 2 }), { every: 3, mean: false }).initSync(
+      { w: of(0) },
+      { backend },
+    );
+    const found = Array.from({ length: 12 }, (_, i) => optimizer.step({ w: of(i) }) && optimizer.params.w[0]);
+    // (0 + 1 + 2 + 3 + 4 + 5)/2, and (6 + … + 11)/2 more.
+    expect(found).toEqual([...Array(5).fill(false), -7.5, ...Array(5).fill(false), -33]);
+  });
+
+  it("in one group alone: others step with every part", () => {
+    const update = chain(
+      partition({ slow: accumulate(rate(1), { every: 2 }), fast: rate(1) }, { a: "slow", b: "fast" }),
+      scaleByAdam(),
+      scale(-1),
+    );
+    const optimizer = update.initSync({ a: of(0), b: of(0) }, { backend });
+    const alone = {
+      a: accumulate(chain(rate(1), scaleByAdam(), scale(-1)), { every: 2 }),
+      b: chain(rate(1), scaleByAdam(), scale(-1)),
+    };
+    const [a, b] = [alone.a.initSync(of(0), { backend }), alone.b.initSync(of(0), { backend })];
+    for (const x of [1, 2, 4, 8]) {
+      expect(optimizer.step({ a: of(x), b: of(x) })).toBe(true);
+      a.step(of(x));
+      b.step(of(x));
+      expect(bitsIn(optimizer.params)).toEqual(bitsIn([a.params, b.params]));
+    }
+    expect(optimizer.count).toBe(4);
+  });
+
+  it("a plateau behind groups that wait differently has seen every step that one of them took", () => {
+    const update = chain(
+      partition({ slow: accumulate(identity(), { every: 2 }), fast: identity() }, { a: "slow", b: "fast" }),
+      reduceOnPlateau({ factor: 0.5, patience: 1 }),
+    );
+    const optimizer = update.initSync({ a: of(0), b: of(0) }, { backend });
+    const found = [0, 1, 2, 3].map(() => {
+      optimizer.step({ a: of(1), b: of(1) }, { value: 1 });
+      return optimizer.params.b[0];
+    });
+    expect(found).toEqual([1, 1.5, 1.75, 1.875]);
+  });
+
+  it("a user's function behind it is called with whole steps, and one that throws has not happened", () => {
+    let fails = false;
+    const seen: number[] = [];
+    const rule = stateful<{ w: Float32Array }, number>(
+      () => 0,
+      (updates, calls) => {
+        if (fails) throw new EvalError("a rule's own");
+        seen.push(updates.w[0]!);
+        return [updates, calls + 1];
+      },
+    );
+    const optimizer = accumulate(chain(trace({ decay: 0.5 }), rule, reduceOnPlateau(), scale(-1)), {
+      every: 2,
+    }).initSync({ w: of(0) }, { backend });
+    const step = (x: number) => optimizer.step({ w: of(x) }, { value: 1 });
+    step(1);
+    const before = all(optimizer);
+    fails = true;
+    for (let i = 0; i < 3; i++) {
+      optimizer.grads.w[0] = 1;
+      expectError(() => optimizer.step(optimizer.grads as never, { value: 1 }), EvalError, "a rule's own");
+      expectError(() => optimizer.update(optimizer.grads as never, { value: 1 }), EvalError, "a rule's own");
+      expect(all(optimizer)).toEqual(before);
+    }
+    fails = false;
+    for (const x of [3, 5, 7]) step(x);
+    expect([seen, optimizer.state[2], optimizer.count, optimizer.internals.host.counts[1]]).toEqual([[2, 7], 2, 2, 2]);
+    expect(optimizer.params.w[0]).toBe(-9);
+  });
+
+  it("a user's function around groups of which one waits sees zeros for it", () => {
+    const seen: number[][] = [];
+    const rule = stateless<{ a: Float32Array; b: Float32Array }>((updates) => {
+      seen.push([updates.a[0]!, updates.b[0]!]);
+      updates.a.fill(9);
+      return updates;
+    });
+    const groups = { slow: accumulate(identity(), { every: 2 }), fast: identity() };
+    const update = chain(partition(groups, { a: "slow", b: "fast" }), rule, scale(-1));
+    const optimizer = update.initSync({ a: of(0), b: of(0) }, { backend });
+    const found = [1, 3, 5, 7].map((x) => {
+      optimizer.step({ a: of(x), b: of(x) });
+      return [optimizer.params.a[0], optimizer.params.b[0]];
+    });
+    expect(seen).toEqual([
+      [0, 1],
+      [2, 3],
+      [0, 5],
+      [6, 7],
+    ]);
+    // What it writes for those that wait is lost.
+    expect(found).toEqual([
+      [0, -1],
+      [-9, -4],
+      [-9, -9],
+      [-18, -16],
+    ]);
+  });
+
+  it("after 64 steps, not parts, the smallest numbers of state are zero", () => {
+    const optimizer = accumulate(trace({ decay: 1 }), { every: 2 }).initSync({ w: of(0) }, { backend });
+    const state = optimizer.state[1]!.trace!.w;
+    state[0] = 2 ** -101;
+    for (let part = 1; part <= 128; part++) {
+      optimizer.step({ w: of(0) });
+      expect([part, state[0]]).toEqual([part, part < 128 ? 2 ** -101 : 0]);
+    }
+  });
+});
+
+describe.each(BACKENDS)("skipNonFinite, on %s", (backend) => {
+  const inner = () =>
+    chain(
+      clipByGlobalNorm(),
+      scaleByAdam(),
+      addNoise({ seed: 5 }),
+      trace(),
+      lookahead(identity(), { every: 2 }),
+      reduceOnPlateau({ patience: 1 }),
+      scaleBySchedule((step) => -1 / (1 + step)),
+      averageParams(),
+    );
+  const told = (step: number) => ({ value: 1 / (1 + (step % 3)) });
+
+  it.each<[where: string, spoil: (g: ReturnType<typeof gradients>, bad: number) => void]>([
+    ["the first element", ({ dense }, bad) => dense.bias.set([bad])],
+    ["the last element", ({ dense }, bad) => dense.kernel.set([bad], 11)],
+    ["a scalar", (g, bad) => Object.assign(g, { scale: bad })],
+    ["every element", ({ dense }, bad) => void dense.kernel.fill(bad)],
+  ])("NaN, Infinity and -Infinity in %s: the run goes on as without that step, bit for bit", (_where, spoil) => {
+    const make = () => skipNonFinite(inner()).initSync(params(), { backend });
+    const [optimizer, halves, clean] = [make(), make(), make()];
+    const bads = [Number.NaN, Infinity, -Infinity];
+    for (let step = 0; step < 9; step++) {
+      const bad = gradients(step);
+      spoil(bad, bads[step % 3]!);
+      const { host } = optimizer.internals;
+      const before = { ...all(optimizer), grads: null, counts: host.counts.slice(1), memories: host.memories.slice(1) };
+      expect(optimizer.step(bad as lanestep.Gradients<Model>, told(7))).toBe(false);
+      const after = { ...all(optimizer), grads: null, counts: host.counts.slice(1), memories: host.memories.slice(1) };
+      expect(after).toEqual(before);
+      expect(bitsIn(optimizer.grads.dense)).toEqual(bitsIn([bad.dense.kernel, bad.dense.bias]));
+      expect(bitsIn(halves.update(bad as lanestep.Gradients<Model>, told(7))).every((x) => x === 0)).toBe(true);
+      halves.apply();
+      for (const one of [optimizer, clean]) expect(one.step(wholeOf(step), told(step))).toBe(true);
+      halves.update(wholeOf(step), told(step));
+      halves.apply();
+      for (const one of [optimizer, halves]) {
+        expect([bitsIn(one.params), one.snapshot("state"), one.count]).toEqual([
+          bitsIn(clean.params),
+          clean.snapshot("state"),
+          step + 1,
+        ]);
+        expect(one.stats().skipped).toBe(step + 1);
+      }
+    }
+  });
+
+  it("large numbers whose squares overflow are not skipped", () => {
+    const optimizer = skipNonFinite(rate(1)).initSync({ a: of(0, 0), b: of(0) }, { backend });
+    expect(optimizer.step({ a: of(3e38, -3e38), b: of(1) })).toBe(true);
+    expect(optimizer.params).toEqual({ a: of(-3e38, 3e38), b: of(-1) });
+    // Not its input, but what the rules before it make of it.
+    const behind = chain(scale(1e30), skipNonFinite(rate(1))).initSync({ a: of(0), b: of(1) }, { backend });
+    expect(behind.step({ a: of(1e30), b: of(0) })).toBe(false);
+    expect(behind.params).toEqual({ a: of(0), b: of(1) });
+  });
+
+  it("of leaves of every length, in every place", () => {
+    for (const length of [1, 3, 4, 5, 15, 16, 17, 4099]) {
+      const optimizer = skipNonFinite(rate(1), { maxConsecutive: 1e6 }).initSync(
+        { w: { shape: [length] } },
+        { backend },
+      );
+      for (const at of new Set([0, 1, 2, 3, length >> 1, length - 2, length - 1].filter((i) => i >= 0 && i < length))) {
+        for (const bad of [Number.NaN, Infinity, -Infinity]) {
+          optimizer.grads.w.fill(1);
+          optimizer.grads.w[at] = bad;
+          expect([length, at, bad, optimizer.step()]).toEqual([length, at, bad, false]);
+        }
+      }
+      // What lies behind the leaf is not its.
+      optimizer.internals.engine.spans("grads")[0]!.fill(Number.NaN);
+      optimizer.grads.w.fill(1);
+      expect(optimizer.step()).toBe(true);
+    }
+  });
+
+  it("one more in a row than allowed is a NonFiniteError with the first such leaf by path; the step after it still works", () => {
+    const tree = () => ({ a: of(0), b: { c: of(0) }, d: of(0) });
+    const labels = { a: "x", b: "y", d: "x" } as const;
+    const grouped = partition({ x: rate(1), y: rate(2) }, labels);
+    for (const update of [
+      skipNonFinite(rate(1), { maxConsecutive: 2 }),
+      skipNonFinite(grouped, { maxConsecutive: 2 }),
+    ]) {
+      const optimizer = update.initSync(tree(), { backend });
+      const bad = { a: of(1), b: { c: of(Number.NaN) }, d: of(Infinity) };
+      for (let round = 0; round < 2; round++) {
+        const before = bitsIn(optimizer.params);
+        for (let i = 0; i < 2; i++) expect(optimizer.step(bad)).toBe(false);
+        for (const row of [3, 4]) {
+          const message = `skipNonFinite skipped ${row} steps in a row, more than 2: "grads.b.c" has NaN or infinities`;
+          expectError(() => optimizer.step(bad), NonFiniteError, message);
+        }
+        expectError(() => optimizer.update(bad), NonFiniteError, /skipped 5 steps in a row/);
+        expect([bitsIn(optimizer.params), optimizer.count]).toEqual([before, round]);
+        expectRefusal(
+          optimizer as lanestep.Optimizer,
+          () => optimizer.apply(),
+          StateError,
+          /apply\(\) needs an update\(\)/,
+        );
+        expect(optimizer.step({ a: of(1), b: { c: of(1) }, d: of(1) })).toBe(true);
+        expect(optimizer.params.a[0]).toBe(-1 - round);
+      }
+      expect(optimizer.stats().skipped).toBe(10);
+    }
+  });
+
+  it("of one group alone: the others step, and count, also where it throws", () => {
+    const update = partition({ x: skipNonFinite(rate(1), { maxConsecutive: 1 }), y: rate(1) }, { a: "x", b: "y" });
+    const optimizer = update.initSync({ a: of(0), b: of(0) }, { backend });
+    const bad = { a: of(Number.NaN), b: of(1) };
+    expect(optimizer.step(bad)).toBe(true);
+    expect([optimizer.params, optimizer.count]).toEqual([{ a: of(0), b: of(-1) }, 1]);
+    expectError(() => optimizer.step(bad), NonFiniteError, /"grads\.a"/);
+    expect([optimizer.params, optimizer.count]).toEqual([{ a: of(0), b: of(-2) }, 2]);
+  });
+
+  it("inside accumulate it looks at the mean; around it at every part", () => {
+    const run = (update: lanestep.Update) => {
+      const optimizer = update.initSync({ w: of(0) }, { backend });
+      return [1, Number.NaN, 2, 3, 4, 5].map((x) => [optimizer.step({ w: of(x) }), optimizer.params.w[0]]);
+    };
+    const [no, yes] = [(w: number) => [false, w], (w: number) => [true, w]];
+    expect(run(accumulate(skipNonFinite(rate(1)), { every: 2 }))).toEqual([
+      no(0),
+      no(0),
+      no(0),
+      yes(-2.5),
+      no(-2.5),
+      yes(-7),
+    ]);
+    expect(run(skipNonFinite(accumulate(rate(1), { every: 2 })))).toEqual([
+      no(0),
+      no(0),
+      yes(-1.5),
+      no(-1.5),
+      yes(-5),
+      no(-5),
+    ]);
+  });
+
+  it("reads the gradients no twice where a clipped norm comes next, and has its numbers", () => {
+    const make = (update: lanestep.Update) => update.initSync(params(), { backend });
+    const [gated, plain] = [
+      make(skipNonFinite(chain(clipByGlobalNorm(), adam()))),
+      make(chain(clipByGlobalNorm(), adam())),
+    ];
+    const norms = gated.internals.program.groups
+      .flatMap(({ stages }) => stages)
+      .flatMap(({ passes }) => passes)
+      .filter(({ kind }) => kind === "norm");
+    expect(norms).toHaveLength(1);
+    for (let step = 0; step < 5; step++) {
+      gated.step(wholeOf(step));
+      plain.step(wholeOf(step));
+      expect(bitsIn(gated.params)).toEqual(bitsIn(plain.params));
+    }
+  });
+
+  it("zeroNans puts zeros in the place of NaN, before it could be skipped; infinities stay", () => {
+    const optimizer = chain(zeroNans(), skipNonFinite(scale(-1))).initSync({ w: of(0, 1, 2, 3, 4) }, { backend });
+    expect(optimizer.step({ w: of(Number.NaN, 1, -0, Number.NaN, -1) })).toBe(true);
+    expect(optimizer.params.w).toEqual(of(0, 0, 2, 3, 5));
+    expect(optimizer.step({ w: of(Number.NaN, Infinity, 0, 0, 0) })).toBe(false);
+    const alone = zeroNans().initSync({ w: of(0, 0, 0) }, { backend });
+    expect(alone.update({ w: of(Number.NaN, -Infinity, -0) }).w).toEqual(of(0, -Infinity, -0));
+  });
+});
