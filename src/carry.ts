@@ -108,6 +108,8 @@ export function planCarry(chain: Chain, tree: Tree, source: Source): Plan {
   const birthOf = tree.leaves.map(({ path, shape }, i) => {
     const born = chain.all.map(() => 0);
     for (const { placed, scope } of leafRules[i]!) {
+      // A rule without state goes by the count of steps alone.
+      if (Object.keys(placed.rule.slots).length === 0) continue;
       const age =
         has(source, paramName(path), shape) && carriesState(source, placed, path, shape)
           ? source.ageOf(placed.address, path)
@@ -126,8 +128,8 @@ export function planCarry(chain: Chain, tree: Tree, source: Source): Plan {
 }
 
 /**
- * Copies what the source has; what it has not stays as it is. `begin` is called when the parameters are there, and before
- * the state is.
+ * Copies what the source has; parameters that it has not stay as they are, state begins anew. `begin` is called when the
+ * parameters are there, and before the state is.
  */
 export function carry(
   { layout, chain, slots }: Program,
@@ -138,21 +140,26 @@ export function carry(
   const carried: string[] = [];
   const fresh: string[] = [];
   const copy = (name: string, index: number, view: Float32Array | null, wanted: boolean) => {
-    if (!view) return;
+    if (!view) return true;
     const { shape } = layout.leaves[index]!;
     const takes = wanted && has(source, name, shape);
     if (takes) view.set(source.tensors.get(name)!.data);
     (takes ? carried : fresh).push(name);
+    return takes;
   };
   layout.leaves.forEach(({ path }, i) => {
     copy(paramName(path), i, views.leaves("params")[i]!, true);
   });
   begin();
   layout.leaves.forEach(({ path, shape }, i) => {
-    slots.forEach(({ rule, name }, slot) => {
+    slots.forEach(({ rule, name, initial }, slot) => {
       const placed = chain.all[rule]!;
       const whole = has(source, paramName(path), shape) && carriesState(source, placed, path, shape);
-      copy(stateName(placed.address, name, path), i, views.leaves(slot)[i]!, whole);
+      const view = views.leaves(slot)[i]!;
+      if (copy(stateName(placed.address, name, path), i, view, whole)) return;
+      // Of an optimizer at work too: its age is 0 from now on.
+      if (initial === "params") view!.set(views.leaves("params")[i]!);
+      else view!.fill(initial);
     });
   });
   const taken = new Set(carried);

@@ -1,10 +1,9 @@
 // The entry "lanestep/safetensors": pretrained weights as a tree of parameters.
 
-import { bytesOf, quote, type Storage } from "./checkpoint/safetensors.js";
-import { arrayOf, type FileTensor, parseSafetensors } from "./checkpoint/safetensors-read.js";
+import { quote, type Storage } from "./checkpoint/safetensors.js";
+import { arrayOf, type FileTensor, fileOf, parseSafetensors } from "./checkpoint/safetensors-read.js";
 import { CheckpointError } from "./errors.js";
 import { type OptionSpec, option, readOptions } from "./options.js";
-import { show, tagOf } from "./show.js";
 import type { NumericArray } from "./tree/leaf.js";
 
 /** A tensor of a file, row-major. */
@@ -130,14 +129,6 @@ export function readMetadata(bytes: ArrayBufferView | ArrayBufferLike): Record<s
 }
 
 type Node = { [part: string]: object };
-
-function fileOf(bytes: unknown, caller: string): Uint8Array {
-  if (ArrayBuffer.isView(bytes)) return bytesOf(bytes);
-  if (typeof bytes === "object" && bytes !== null && /^(Shared)?ArrayBuffer$/.test(tagOf(bytes))) {
-    return new Uint8Array(bytes as ArrayBuffer);
-  }
-  throw new TypeError(`${caller}: bytes is ${show(bytes)}, expected an ArrayBuffer or a Uint8Array`);
-}
 
 function numbersOf(file: Uint8Array, tensor: FileTensor): Storage {
   const array = arrayOf(file, tensor);

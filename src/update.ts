@@ -127,13 +127,14 @@ export class Update {
     params?: T,
     options: RestoreOptions = {},
   ): Promise<Optimizer<T>> {
-    const { strict, options: whose, ...others } = options;
-    const checked = readInitOptions(others);
+    const { strict, options: whose, ...checked } = readOptions("restore", options, restoreSpec);
     const { readRestore } = await import("./checkpoint/restore.js");
-    const { rules, read, source } = readRestore(this.rules, bytes, params, { strict, options: whose });
+    const { rules, read, source, takeControls } = readRestore(this.rules, bytes, params, { strict, options: whose });
     const update = rules === this.rules ? this : new Update(rules);
     await prepareEngine(update.#meet({ ...read, source }).program, checked);
-    return update.#optimizer<T>({ ...read, source }, checked);
+    const optimizer = update.#optimizer<T>({ ...read, source }, checked);
+    takeControls();
+    return optimizer;
   }
 
   #read(params: unknown, options: InitOptions): Read {
@@ -160,7 +161,7 @@ export class Update {
     const views = new PlaneViews(program, engine);
     const host = plan?.host ?? newHost(program.chain);
     writeLeaves(views.leaves("params"), read.found);
-    const begin = () => beginState(program, views, host);
+    const begin = () => beginState(program, views, host, read.source);
     const carried = read.source && carry(program, views, read.source, begin);
     if (!read.source) begin();
     return new Optimizer<T>(
@@ -173,15 +174,17 @@ export class Update {
 const fromOf = ({ from }: InitOptions): Source | null => (from ? sourceOf(from as Optimizer) : null);
 
 /** What state begins with, where it begins with the parameters. */
-function beginState({ slots, chain }: Program, views: PlaneViews, host: Host): void {
+function beginState({ slots, chain }: Program, views: PlaneViews, host: Host, source: Source | null): void {
   slots.forEach(({ initial }, slot) => {
     if (initial !== "params") return;
     views.leaves(slot).forEach((view, i) => {
       view?.set(views.leaves("params")[i]!);
     });
   });
-  for (const { rule, index } of chain.all) {
-    if (rule.kind === "custom") host.custom[index] ??= copyPlain(rule.init?.(views.treeOf("params", index)) ?? null);
+  for (const { rule, index, address } of chain.all) {
+    // Not where there is no state: a user's own may be null.
+    if (rule.kind !== "custom" || !rule.init || source?.rules.has(address)) continue;
+    host.custom[index] = copyPlain(rule.init(views.treeOf("params", index)));
   }
 }
 
@@ -200,7 +203,8 @@ const compiled = option<object | undefined>(
     value === undefined || (typeof WebAssembly === "object" && value instanceof WebAssembly.Module),
 );
 
-const initSpec = {
+/** Of `init` and of `restore`. */
+const startSpec = {
   backend: option<"wasm" | "reference" | undefined>(
     undefined,
     '"wasm" or "reference"',
@@ -210,6 +214,10 @@ const initSpec = {
   kernels: compiled,
   warn: flag(true),
   stats: flag(false),
+};
+
+const initSpec = {
+  ...startSpec,
   from: option<object | undefined>(
     undefined,
     "an optimizer",
@@ -218,6 +226,16 @@ const initSpec = {
 };
 
 const readInitOptions = (options: InitOptions): InitOptions => readOptions("init", options, initSpec) as InitOptions;
+
+const restoreSpec = {
+  ...startSpec,
+  strict: flag(true),
+  options: option<"current" | "saved">(
+    "current",
+    '"current" or "saved"',
+    (value) => value === "current" || value === "saved",
+  ),
+};
 
 /** An update of one rule, its options checked; `before`: arguments in front of them, as an error shows its use. */
 export function updateOf(rule: Rule, options: object, before = ""): Update {

@@ -9,20 +9,20 @@ import { compileKernels, compileLoop, prepare, SHARED_PAGES } from "./wasm/modul
 /** Options of `init` and `initSync`. */
 export interface InitOptions {
   /** `wasm` or `reference`; without it `wasm` where the engine has WebAssembly SIMD, else `reference`, with a warning. */
-  readonly backend?: "wasm" | "reference";
+  readonly backend?: "wasm" | "reference" | undefined;
   /**
    * A `WebAssembly.Module` of loops that were linked ahead of time, as `lanestep/warmed.wasm`; what it lacks is linked
    * where that is allowed. (Typed `object`: not every set of types knows WebAssembly.)
    */
-  readonly module?: object;
+  readonly module?: object | undefined;
   /** A `WebAssembly.Module` of `lanestep/kernels.wasm`, for engines that compile nothing at run time. */
-  readonly kernels?: object;
+  readonly kernels?: object | undefined;
   /** Whether to warn on the console where `reference` stands in for `wasm`. */
-  readonly warn?: boolean;
+  readonly warn?: boolean | undefined;
   /** An optimizer to go on from: see {@link Update.init}. */
-  readonly from?: object;
+  readonly from?: object | undefined;
   /** Whether to keep the updates of each step, for `stats()`: a plane more, and a pass more in each step. */
-  readonly stats?: boolean;
+  readonly stats?: boolean | undefined;
 }
 
 let warned = false;

@@ -11,39 +11,52 @@ import { displayShape, type FoundLeaf } from "../tree/leaf.js";
 import { displayPath } from "../tree/path.js";
 import type { RestoreOptions } from "../update.js";
 import type { BoundRule } from "../updates/rule.js";
-import { type Checkpoint, changedOptions, optionOf, readCheckpoint, sourceOf } from "./source.js";
-
-const restoreSpec = {
-  strict: flag(true),
-  options: option<"current" | "saved">(
-    "current",
-    '"current" or "saved"',
-    (value) => value === "current" || value === "saved",
-  ),
-};
+import { type Checkpoint, changedOptions, isCount, optionOf, readCheckpoint, sourceOf } from "./source.js";
 
 /** What `update.restore` needs to make an optimizer. */
 export interface Restoring {
   readonly rules: readonly BoundRule[];
   readonly read: { readonly tree: Tree; readonly found: readonly FoundLeaf[] };
   readonly source: Source;
+  /** To be called when all has gone well. */
+  takeControls(): void;
 }
 
 export function readRestore(
   bound: readonly BoundRule[],
   bytes: Uint8Array | ArrayBuffer,
   params: unknown,
-  given: Pick<RestoreOptions, "strict" | "options">,
+  { strict, options }: { readonly strict: boolean; readonly options: "current" | "saved" },
 ): Restoring {
-  const { strict, options } = readOptions("restore", given, restoreSpec);
-  const checkpoint = readCheckpoint(bytes);
+  const checkpoint = readCheckpoint(bytes, "restore");
   const changed = changedOptions(placeRules(bound), checkpoint.chain);
   const rules = options === "saved" ? withSaved(bound, checkpoint) : bound;
-  const read = readTree(params ?? checkpoint.tree(), "params");
+  const read = params === undefined ? readSaved(checkpoint) : readTree(params, "params");
   const chain = placeRules(rules);
-  checkNames(namesOf(chain, read.tree), checkpoint, strict);
-  takeControls(chain, checkpoint);
-  return { rules, read, source: sourceOf(checkpoint, options === "saved" ? [] : changed) };
+  checkNames(namesOf(chain, read.tree), chain, checkpoint, strict);
+  return {
+    rules,
+    read,
+    source: sourceOf(checkpoint, options === "saved" ? [] : changed),
+    takeControls: controlsOf(chain, checkpoint),
+  };
+}
+
+/** The saved tree, as `init` would read it. @throws CheckpointError where it is none, or not that of the saved leaves */
+function readSaved(checkpoint: Checkpoint): Restoring["read"] {
+  const wrong = (why: unknown) =>
+    new CheckpointError(`the checkpoint's metadata "tree" is no tree of parameters: ${why}`);
+  let read: Restoring["read"];
+  try {
+    read = readTree(checkpoint.tree(), "params");
+  } catch (error) {
+    throw wrong((error as Error).message);
+  }
+  for (const { path, kind } of read.tree.leaves) {
+    const saved = checkpoint.leaves.get(path);
+    if (saved !== kind && !(saved === "zeros" && kind === "shaped")) throw wrong(`"${path}" is not among its leaves`);
+  }
+  return read;
 }
 
 const loadSpec = {
@@ -55,20 +68,21 @@ const loadSpec = {
 export function load(parts: OptimizerInternals, bytes: Uint8Array | ArrayBuffer, given: LoadOptions): CarryReport {
   const { only, strict } = readOptions("load", given, loadSpec as unknown as OptionSpec<LoadOptions>);
   parts.ready("load");
-  const checkpoint = readCheckpoint(bytes);
+  const checkpoint = readCheckpoint(bytes, "load");
   const { program, views, host } = parts;
   const { chain, layout } = program;
   const names = namesOf(chain, layout);
   if (only === "params") {
     const params = new Map([...names].filter(([name]) => name.startsWith("params/")));
     const tensors = new Map([...checkpoint.tensors].filter(([name]) => name.startsWith("params/")));
-    checkNames(params, { ...checkpoint, tensors }, strict);
+    checkNames(params, null, { ...checkpoint, tensors }, strict);
     const carried = [...params.keys()].filter((name) => tensors.has(name));
     layout.leaves.forEach(({ path }, i) => {
       const tensor = tensors.get(paramName(path));
       if (tensor) views.leaves("params")[i]!.set(tensor.data);
     });
-    const others = (all: Iterable<string>) => [...all].filter((name) => !carried.includes(name));
+    const taken = new Set(carried);
+    const others = (all: Iterable<string>) => [...all].filter((name) => !taken.has(name));
     return Object.freeze({
       carried,
       fresh: others(params.keys()),
@@ -77,24 +91,29 @@ export function load(parts: OptimizerInternals, bytes: Uint8Array | ArrayBuffer,
       metadata: checkpoint.metadata,
     });
   }
-  checkNames(names, checkpoint, strict);
+  checkNames(names, chain, checkpoint, strict);
   const source = sourceOf(checkpoint, changedOptions(chain, checkpoint.chain));
   const plan = planCarry(chain, layout, source);
-  const births = host.births.map((born) => [...born]);
-  program.births.forEach((birth, group) => {
-    const { leaves } = layout.groups[group]!;
-    const all = leaves.map(({ index }) => plan.host.births[plan.birthOf[index]!]!);
-    const ofRules = (born: readonly number[]) => program.groups[group]!.rules.map(({ index }) => born[index]!);
-    if (all.some((born) => ofRules(born).join() !== ofRules(all[0]!).join())) {
-      throw new CheckpointError(
-        "the checkpoint has leaves of different ages where this optimizer has one group: restore(bytes, params) makes a new one",
-      );
+  // Leaves that this optimizer takes to be of one age may be of different ones in the file.
+  const known = host.births.map(() => new Map<number, number>());
+  for (const { index, group } of layout.leaves) {
+    const born = plan.host.births[plan.birthOf[index]!]!;
+    for (const { index: rule } of program.groups[group]?.rules ?? []) {
+      const own = known[program.births[group]!]!;
+      if ((own.get(rule) ?? born[rule]) !== born[rule]) {
+        throw new CheckpointError(
+          "the checkpoint has leaves of different ages where this optimizer has one group: restore(bytes, params) makes a new one",
+        );
+      }
+      own.set(rule, born[rule]!);
     }
-    for (const { index } of program.groups[group]!.rules) births[birth]![index] = all[0]![index]!;
-  });
-  takeControls(chain, checkpoint);
+  }
+  const births = host.births.map((born, birth) => born.map((old, rule) => known[birth]!.get(rule) ?? old));
+  controlsOf(chain, checkpoint)();
   host.births.splice(0, Number.POSITIVE_INFINITY, ...births);
-  Object.assign(host, { count: plan.host.count, custom: plan.host.custom });
+  host.count = plan.host.count;
+  // A user's own state that the file lacks goes on: what its function makes of parameters may be anything.
+  host.custom = host.custom.map((state, i) => (source.rules.has(chain.all[i]!.address) ? plan.host.custom[i] : state));
   host.counts.splice(0, Number.POSITIVE_INFINITY, ...plan.host.counts);
   host.memories.splice(0, Number.POSITIVE_INFINITY, ...plan.host.memories);
   return carry(program, views, source, () => {});
@@ -115,18 +134,52 @@ function namesOf(chain: Chain, { leaves }: Pick<Tree, "leaves">) {
   return names;
 }
 
-/** @throws TreeMismatchError for another shape; CheckpointError for other names, if `strict` */
-function checkNames(names: ReturnType<typeof namesOf>, { tensors, chain }: Checkpoint, strict: boolean): void {
+/**
+ * @param now null where parameters alone are wanted
+ * @throws TreeMismatchError for another shape; CheckpointError for other names, if `strict`, and for what rules remember
+ *   in another form
+ */
+function checkNames(
+  names: ReturnType<typeof namesOf>,
+  now: Chain | null,
+  checkpoint: Checkpoint,
+  strict: boolean,
+): void {
+  const { tensors, chain, host } = checkpoint;
   for (const [name, { shape, keys }] of names) {
-    const saved = tensors.get(name);
-    if (!saved || displayShape(saved.shape) === displayShape(shape)) continue;
+    const tensor = tensors.get(name);
+    if (!tensor || displayShape(tensor.shape) === displayShape(shape)) continue;
     throw new TreeMismatchError(
-      `"${displayPath("params", keys)}" has shape ${displayShape(shape)}, "${name}" of the checkpoint ${displayShape(saved.shape)}`,
+      `"${displayPath("params", keys)}" has shape ${displayShape(shape)}, "${name}" of the checkpoint ${displayShape(tensor.shape)}`,
     );
   }
+  const saved = new Map(chain.map(([address], i) => [address, host.memories[i]!] as const));
+  const remembered = new Set<string>();
+  for (const { rule, address } of now?.all ?? []) {
+    const initial = memoryOf(rule);
+    if (initial || (rule.kind === "custom" && rule.init)) remembered.add(address);
+    const memory = saved.get(address);
+    if (memory === undefined) continue;
+    if (rule.kind === "gate" && !Object.values(memory ?? {}).every(isCount)) {
+      throw new CheckpointError(`the checkpoint has counts of "${address}" that are none`);
+    }
+  }
   if (!strict) return;
-  const missing = [...names.keys()].filter((name) => !tensors.has(name));
-  const unexpected = [...tensors.keys()].filter((name) => !names.has(name));
+  const isKept = (i: number) => host.memories[i] !== null || host.custom[i] !== null;
+  const lost = now ? chain.flatMap(([address], i) => (isKept(i) && !remembered.has(address) ? [address] : [])) : [];
+  const without = (all: readonly string[], some: Iterable<string>) => {
+    const named = [...some].map((address) => `state/${address}`);
+    // Where a rule has tensors, they stand for it.
+    return [...all, ...named.filter((name) => !all.some((other) => other.startsWith(`${name}/`)))];
+  };
+  const missing = without(
+    [...names.keys()].filter((name) => !tensors.has(name)),
+    [...remembered].filter((address) => !saved.has(address)),
+  );
+  const unexpected = without(
+    [...tensors.keys()].filter((name) => !names.has(name)),
+    lost,
+  );
   if (missing.length + unexpected.length === 0) return;
   const parts = [
     ...(missing.length > 0 ? [`lacks ${listed(missing)}`] : []),
@@ -137,6 +190,8 @@ function checkNames(names: ReturnType<typeof namesOf>, { tensors, chain }: Check
     `the checkpoint ${parts.join(" and ")} (it was saved by the chain ${rules || "of no rules"}); { strict: false } takes what fits`,
   );
 }
+
+const memoryOf = (rule: BoundRule["rule"]) => ("memory" in rule && rule.memory ? rule.memory.initial : null);
 
 const listed = (names: readonly string[]): string => {
   const shown = names.slice(0, 5).map((name) => `"${name}"`);
@@ -157,19 +212,32 @@ function withSaved(rules: readonly BoundRule[], { chain }: Checkpoint): readonly
       const walked = new Map(inner.map(([label, own]) => [label, walk(own, groups.get(label)!)]));
       return {
         rule: rule.kind === "partition" ? { ...rule, groups: walked } : rule,
-        options: readOptions(rule.name, Object.fromEntries(now), rule.options),
+        options: readSavedOptions(rule, Object.fromEntries(now)),
       };
     });
   return walk(rules, placeRules(rules).rules);
 }
 
-/** Controls go on with the values that they had. */
-function takeControls(chain: Chain, checkpoint: Checkpoint): void {
-  const saved = new Map(checkpoint.chain);
-  for (const { address, options } of chain.all) {
-    for (const [name, now] of Object.entries(options)) {
-      const then = saved.get(address)?.[name];
-      if (isControl(now) && typeof then === "object" && then !== null && "control" in then) now.value = then.control;
-    }
+function readSavedOptions({ name, options }: BoundRule["rule"], saved: object): BoundRule["options"] {
+  try {
+    return readOptions(name, saved, options);
+  } catch (error) {
+    throw new CheckpointError(`the checkpoint's options cannot be used: ${(error as Error).message}`);
   }
+}
+
+/** Controls go on with the values that they had: all are checked before the function that is returned sets any. */
+function controlsOf(chain: Chain, checkpoint: Checkpoint): () => void {
+  const saved = new Map(checkpoint.chain);
+  const taken = chain.all.flatMap(({ rule, address, options }) =>
+    Object.entries(options).flatMap(([name, now]) => {
+      const then = saved.get(address)?.[name];
+      if (!isControl(now) || typeof then !== "object" || then === null || !("control" in then)) return [];
+      readSavedOptions(rule, { ...options, [name]: then.control });
+      return [{ control: now, value: then.control }];
+    }),
+  );
+  return () => {
+    for (const { control, value } of taken) control.value = value;
+  };
 }

@@ -2,6 +2,7 @@
 // though the format forbids it (a name that stands twice) or does not know it (other fields).
 
 import { CheckpointError } from "../errors.js";
+import { show, tagOf } from "../show.js";
 import {
   byteLengthOf,
   bytesOf,
@@ -60,6 +61,15 @@ export function parseSafetensors(bytes: Uint8Array): SafetensorsFile {
   scanner.end();
   checkCover(tensors, data, size);
   return { metadata, tensors };
+}
+
+/** The bytes of what a user gave. @throws TypeError if it holds none */
+export function fileOf(bytes: unknown, caller: string): Uint8Array {
+  if (ArrayBuffer.isView(bytes)) return bytesOf(bytes);
+  if (typeof bytes === "object" && bytes !== null && /^(Shared)?ArrayBuffer$/.test(tagOf(bytes))) {
+    return new Uint8Array(bytes as ArrayBuffer);
+  }
+  throw new TypeError(`${caller}: bytes is ${show(bytes)}, expected an ArrayBuffer or a Uint8Array`);
 }
 
 /** A tensor's elements: a view on the file where they lie on a multiple of their size, else a copy. */

@@ -132,7 +132,7 @@ function savedCustom(
 ): unknown {
   let arrays = 0;
   const save = (value: unknown): unknown => {
-    if (Array.isArray(value)) return { array: value.map(save) };
+    if (Array.isArray(value)) return { array: Array.from(value, save) };
     if (typeof value === "number") return { number: Object.is(value, -0) ? "-0" : String(value) };
     if (typeof value === "bigint") return { bigint: String(value) };
     if (value === undefined) return {};
@@ -143,8 +143,9 @@ function savedCustom(
       return { tensor: name, kind: tagOf(value) };
     }
     if (isPlainObject(value)) return { object: Object.entries(value).map(([key, child]) => [key, save(child)]) };
-    throw new TypeError(`the state of "${address}" holds ${show(value)}, which a checkpoint cannot: use plain objects,
- arrays, numbers, strings and typed arrays`);
+    throw new TypeError(
+      `the state of "${address}" holds ${show(value)}, which a checkpoint cannot: use plain objects, arrays, numbers, strings and typed arrays`,
+    );
   };
   return save(custom[index]);
 }

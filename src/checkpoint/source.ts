@@ -7,8 +7,8 @@ import type { Chain } from "../program/chain.js";
 import { buildTree, type Skeleton, setChild } from "../tree/layout.js";
 import type { FoundLeaf } from "../tree/leaf.js";
 import type { Numbers } from "../updates/rule.js";
-import { bytesOf, decodeName } from "./safetensors.js";
-import { arrayOf, type FileTensor, parseSafetensors } from "./safetensors-read.js";
+import { decodeName, quote } from "./safetensors.js";
+import { arrayOf, type FileTensor, fileOf, parseSafetensors } from "./safetensors-read.js";
 import { FORMAT, ownMetadata, type SavedHost, type SavedOption, type SavedRule } from "./save.js";
 
 /** A checkpoint that was found whole. */
@@ -16,6 +16,8 @@ export interface Checkpoint {
   readonly chain: readonly SavedRule[];
   readonly host: SavedHost;
   readonly tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }>;
+  /** Kinds of leaves, by path. */
+  readonly leaves: ReadonlyMap<string, FoundLeaf["kind"]>;
   /** User states, by rule. */
   readonly custom: readonly unknown[];
   /** By path: its group; −1 if it is frozen. */
@@ -27,8 +29,8 @@ export interface Checkpoint {
 }
 
 /** @throws CheckpointError for a file that is damaged, or is no checkpoint of this library */
-export function readCheckpoint(given: Uint8Array | ArrayBuffer): Checkpoint {
-  const bytes = ArrayBuffer.isView(given) ? bytesOf(given) : new Uint8Array(given);
+export function readCheckpoint(given: Uint8Array | ArrayBuffer, caller: string): Checkpoint {
+  const bytes = fileOf(given, caller);
   const { metadata, tensors: found } = parseSafetensors(bytes);
   const format = metadata.get("format") ?? "";
   if (!/^lanestep \d+$/.test(format)) {
@@ -36,7 +38,7 @@ export function readCheckpoint(given: Uint8Array | ArrayBuffer): Checkpoint {
       `this is no checkpoint: its metadata lacks "format": "${FORMAT}". readSafetensors() reads weights alone`,
     );
   }
-  if (format !== FORMAT) throw new CheckpointError(`the checkpoint has the format "${format}", newer than "${FORMAT}"`);
+  if (format !== FORMAT) throw new CheckpointError(`the checkpoint has the format "${format}", this reads "${FORMAT}"`);
   const read = new Reader(metadata);
   const chain = read.chain();
   const { skeleton, leaves } = read.tree();
@@ -46,7 +48,8 @@ export function readCheckpoint(given: Uint8Array | ArrayBuffer): Checkpoint {
   if (named.size !== found.size) throw new CheckpointError("two names of tensors mean the same one");
   const tensors = new Map<string, { shape: readonly number[]; data: Float32Array }>();
   for (const [name, tensor] of named) {
-    if (!/^(params|state)\//.test(name)) continue;
+    if (name.startsWith("custom/")) continue;
+    if (!/^(params|state)\//.test(name)) throw new CheckpointError(`tensor ${quote(name)} is none of a checkpoint's`);
     if (tensor.dtype !== "F32") throw new CheckpointError(`tensor "${name}" is ${tensor.dtype}, expected F32`);
     tensors.set(name, { shape: tensor.shape, data: arrayOf(bytes, tensor) as Float32Array });
   }
@@ -66,7 +69,8 @@ export function readCheckpoint(given: Uint8Array | ArrayBuffer): Checkpoint {
     chain,
     host,
     tensors,
-    custom: host.custom.map((value) => restoreCustom(value, bytes, named)),
+    leaves: new Map(leaves),
+    custom: restoreCustoms(host.custom, bytes, named),
     metadata: ownMetadata(metadata),
     groupOf: new Map(leaves.map(([path], i) => [path, host.groupOf[i]!])),
     tree: () =>
@@ -119,9 +123,19 @@ const numbersOf = (memory: SavedHost["memories"][number]): Numbers | null =>
 
 const damaged = (key: string, what: string) => new CheckpointError(`the checkpoint's metadata "${key}" ${what}`);
 
+/** What recurses may run out of stack. */
+function notTooDeep<T>(key: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof CheckpointError) throw error;
+    throw damaged(key, `is nested too deeply (${(error as Error).message})`);
+  }
+}
+
 type Is = (value: unknown) => boolean;
 
-const isCount: Is = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+export const isCount: Is = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 const isString: Is = (value) => typeof value === "string";
 const isRecord: Is = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 const isListOf =
@@ -144,8 +158,12 @@ class Reader {
   }
 
   chain(): readonly SavedRule[] {
-    const isOption: Is = (value) =>
-      ["number", "string", "boolean"].includes(typeof value) || value === null || isRecord(value);
+    const isOption: Is = (value) => {
+      if (value === null || ["number", "string", "boolean"].includes(typeof value)) return true;
+      if (!isRecord(value) || Object.keys(value as object).length !== 1) return false;
+      const { control, function: isFunction } = value as { control?: unknown; function?: unknown };
+      return isFunction === true || Number.isFinite(control);
+    };
     const isOptions: Is = (value) => isRecord(value) && Object.values(value as object).every(isOption);
     return this.#json("chain", isListOf(isPair(isString, isOptions))) as SavedRule[];
   }
@@ -205,7 +223,8 @@ class Reader {
         isListOf(check, keys!.length)(children)
       );
     };
-    if (!check(tree.skeleton) || seen.size !== tree.leaves.length) throw damaged("tree", "is no tree of its leaves");
+    const isTree = notTooDeep("tree", () => check(tree.skeleton));
+    if (!isTree || seen.size !== tree.leaves.length) throw damaged("tree", "is no tree of its leaves");
     return tree;
   }
 
@@ -223,8 +242,19 @@ class Reader {
   }
 }
 
-/** A user's own state from what {@link file://./save.ts} made of it. */
-function restoreCustom(saved: unknown, bytes: Uint8Array, tensors: ReadonlyMap<string, FileTensor>): unknown {
+/** Users' own states from what {@link file://./save.ts} made of them. Each of their tensors belongs to one of them, once. */
+function restoreCustoms(
+  saved: readonly unknown[],
+  bytes: Uint8Array,
+  tensors: ReadonlyMap<string, FileTensor>,
+): readonly unknown[] {
+  const left = new Map([...tensors].filter(([name]) => name.startsWith("custom/")));
+  const states = notTooDeep("host", () => saved.map((value) => restoreCustom(value, bytes, left)));
+  for (const name of left.keys()) throw new CheckpointError(`tensor ${quote(name)} belongs to no state`);
+  return states;
+}
+
+function restoreCustom(saved: unknown, bytes: Uint8Array, tensors: Map<string, FileTensor>): unknown {
   if (typeof saved !== "object" || saved === null) return saved;
   const { array, number, bigint, tensor, kind, object } = saved as Record<string, unknown>;
   if (Array.isArray(array)) return array.map((child) => restoreCustom(child, bytes, tensors));
@@ -232,7 +262,8 @@ function restoreCustom(saved: unknown, bytes: Uint8Array, tensors: ReadonlyMap<s
   if (typeof bigint === "string" && /^-?\d+$/.test(bigint)) return BigInt(bigint);
   if (typeof tensor === "string") {
     const found = tensors.get(tensor);
-    if (!found) throw new CheckpointError(`tensor "${tensor}" is missing`);
+    if (!found) throw new CheckpointError(`tensor ${quote(tensor)} is missing`);
+    tensors.delete(tensor);
     const data = arrayOf(bytes, found).slice();
     return kind === "Uint8ClampedArray" ? new Uint8ClampedArray(data as Uint8Array) : data;
   }
@@ -275,9 +306,10 @@ function wordsOf(option: unknown): string {
 
 /** The saved value of an option, to be used instead of today's; `now` where it was a function. */
 export function optionOf(saved: SavedOption, now: unknown): unknown {
+  if (isControl(now)) return now;
   if (typeof saved === "object" && saved !== null) {
-    return "function" in saved || isControl(now) ? now : saved.control;
+    return "function" in saved ? now : saved.control;
   }
-  if (typeof now === "bigint" && typeof saved === "string") return BigInt(saved);
+  if (typeof saved === "string" && /^\d+$/.test(saved)) return BigInt(saved);
   return typeof saved === "string" && isNumberText(saved) ? Number(saved) : saved;
 }
