@@ -1,7 +1,8 @@
 import { formed } from "./apply-updates.js";
 import type { InitOptions } from "./backends/choose.js";
 import { TreeMismatchError } from "./errors.js";
-import type { Optimizer, RuleState } from "./optimizer.js";
+import type { Optimizer, RuleState } from "./optimizer/optimizer.js";
+import { isFrozen, writeLeaves } from "./optimizer/views.js";
 import type { PlacedRule } from "./program/chain.js";
 import type { Host } from "./program/values.js";
 import { isPlainObject, show } from "./show.js";
@@ -10,7 +11,6 @@ import type { FoundLeaf } from "./tree/leaf.js";
 import type { Gradients, Plain } from "./tree/types.js";
 import { chain, type Update } from "./update.js";
 import type { Told } from "./updates/rule.js";
-import { isFrozen, writeLeaves } from "./views.js";
 
 /** The state of {@link functional}: plain data, safe to post and to store. */
 export interface FunctionalState<T> {

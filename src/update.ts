@@ -1,10 +1,11 @@
 import { createEngine, type InitOptions, prepareEngine } from "./backends/choose.js";
-import { type Plan as CarryPlan, carry, planCarry, type Source } from "./carry.js";
-import { copyPlain } from "./custom.js";
-import { sourceOf } from "./from.js";
-import { Optimizer } from "./optimizer.js";
+import { type Plan as CarryPlan, carry, planCarry, type Source } from "./optimizer/carry.js";
+import { copyPlain } from "./optimizer/custom.js";
+import { sourceOf } from "./optimizer/from.js";
+import { Optimizer } from "./optimizer/optimizer.js";
+import { type Plan, planOf } from "./optimizer/plan.js";
+import { PlaneViews, writeLeaves } from "./optimizer/views.js";
 import { flag, option, readOptions } from "./options.js";
-import { type Plan, planOf } from "./plan.js";
 import { type Chain, placeRules } from "./program/chain.js";
 import { groupLeaves, type Program, programOf } from "./program/program.js";
 import { type Host, newHost, StepValues } from "./program/values.js";
@@ -12,7 +13,6 @@ import { show } from "./show.js";
 import { readTree, type Tree } from "./tree/layout.js";
 import type { FoundLeaf } from "./tree/leaf.js";
 import type { BoundRule, Rule } from "./updates/rule.js";
-import { PlaneViews, writeLeaves } from "./views.js";
 
 /** A tree that was read, with what is taken over from another. */
 interface Read {

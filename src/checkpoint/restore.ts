@@ -1,15 +1,14 @@
 // Optimizers from checkpoints: made anew, or filled in. Loaded when it is first asked for.
 
-import { type CarryReport, carry, paramName, planCarry, type Source, stateName } from "../carry.js";
 import { isControl } from "../control.js";
 import { CheckpointError, TreeMismatchError } from "../errors.js";
-import type { LoadOptions, OptimizerInternals } from "../optimizer.js";
+import { type CarryReport, carry, paramName, planCarry, type Source, stateName } from "../optimizer/carry.js";
+import type { LoadOptions, OptimizerInternals } from "../optimizer/optimizer.js";
 import { flag, type OptionSpec, option, readOptions } from "../options.js";
 import { type Chain, placeRules, rulesFor } from "../program/chain.js";
 import { readTree, type Tree } from "../tree/layout.js";
 import { displayShape, type FoundLeaf } from "../tree/leaf.js";
 import { displayPath } from "../tree/path.js";
-import type { RestoreOptions } from "../update.js";
 import type { BoundRule } from "../updates/rule.js";
 import { type Checkpoint, changedOptions, isCount, optionOf, readCheckpoint, sourceOf } from "./source.js";
 

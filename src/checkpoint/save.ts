@@ -6,9 +6,9 @@
 //   tree     the form of the parameters, to build them anew
 //   others   the user's own strings
 
-import { paramName, stateName } from "../carry.js";
 import { isControl } from "../control.js";
-import type { OptimizerParts } from "../optimizer.js";
+import { paramName, stateName } from "../optimizer/carry.js";
+import type { OptimizerParts } from "../optimizer/optimizer.js";
 import { option, readOptions } from "../options.js";
 import type { PlacedRule } from "../program/chain.js";
 import { isPlainObject, show, tagOf } from "../show.js";

@@ -1,8 +1,8 @@
 // A checkpoint read as something to take over from. All of it is checked before any of it is used.
 
-import { paramName, type Source, type SourceRule } from "../carry.js";
 import { isControl } from "../control.js";
 import { CheckpointError } from "../errors.js";
+import { paramName, type Source, type SourceRule } from "../optimizer/carry.js";
 import type { Chain } from "../program/chain.js";
 import { buildTree, type Skeleton, setChild } from "../tree/layout.js";
 import type { FoundLeaf } from "../tree/leaf.js";

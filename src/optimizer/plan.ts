@@ -1,6 +1,6 @@
-import { planeSizes } from "./backends/wasm/arena.js";
-import { signaturesOf } from "./backends/wasm/engine.js";
-import type { Program } from "./program/program.js";
+import { planeSizes } from "../backends/wasm/arena.js";
+import { signaturesOf } from "../backends/wasm/engine.js";
+import type { Program } from "../program/program.js";
 
 /** What an optimizer will allocate, link and run. */
 export interface Plan {

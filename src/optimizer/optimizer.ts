@@ -1,23 +1,23 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
-import { swapAverage } from "./average.js";
-import type { BackendInfo, Engine } from "./backends/backend.js";
+import type { BackendInfo, Engine } from "../backends/backend.js";
+import { joinChunks } from "../checkpoint/safetensors.js";
+import { checkpointOf, type SaveOptions } from "../checkpoint/save.js";
+import { DisposedError, NonFiniteError, StateError } from "../errors.js";
+import { readOptions } from "../options.js";
+import type { Program } from "../program/program.js";
+import { Runner } from "../program/runner.js";
+import type { Host, StepValues } from "../program/values.js";
+import { show } from "../show.js";
+import { matchTree } from "../tree/layout.js";
+import { displayPath } from "../tree/path.js";
+import type { Gradients, Views } from "../tree/types.js";
+import type { Update } from "../update.js";
+import type { Told } from "../updates/rule.js";
 import type { CarryReport } from "./carry.js";
-import { joinChunks } from "./checkpoint/safetensors.js";
-import { checkpointOf, type SaveOptions } from "./checkpoint/save.js";
 import { copyPlain, type Found, runCustom } from "./custom.js";
-import { DisposedError, NonFiniteError, StateError } from "./errors.js";
-import { readOptions } from "./options.js";
-import type { Program } from "./program/program.js";
-import { Runner } from "./program/runner.js";
-import type { Host, StepValues } from "./program/values.js";
-import { show } from "./show.js";
 import { type Stats, statsOf, toldSpec } from "./stats.js";
-import { matchTree } from "./tree/layout.js";
-import { displayPath } from "./tree/path.js";
-import type { Gradients, Views } from "./tree/types.js";
-import type { Update } from "./update.js";
-import type { Told } from "./updates/rule.js";
+import { swapAverage } from "./swap-average.js";
 import { isFrozen, overlap, type PlaneViews, stateTree, writeLeaves } from "./views.js";
 
 /**
@@ -231,7 +231,7 @@ export class Optimizer<T = unknown> {
    *   between `update()` and `apply()`: nothing has changed then
    */
   async load(bytes: Uint8Array | ArrayBuffer, options: LoadOptions = {}): Promise<CarryReport> {
-    const { load } = await import("./checkpoint/restore.js");
+    const { load } = await import("../checkpoint/restore.js");
     return load(this.internals, bytes, options);
   }
 

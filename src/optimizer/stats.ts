@@ -1,6 +1,6 @@
+import { option } from "../options.js";
+import type { Runner } from "../program/runner.js";
 import type { OptimizerParts } from "./optimizer.js";
-import { option } from "./options.js";
-import type { Runner } from "./program/runner.js";
 
 /** Norms of one leaf. */
 export interface LeafStats {

@@ -1,5 +1,5 @@
-import { StateError } from "./errors.js";
-import type { Program } from "./program/program.js";
+import { StateError } from "../errors.js";
+import type { Program } from "../program/program.js";
 import type { PlaneViews } from "./views.js";
 
 /** Elements that are exchanged at a time. */

@@ -1,10 +1,10 @@
 // Rules that a user makes of functions: they run between the passes of a step, and their state is any value.
 
+import type { Runner } from "../program/runner.js";
+import { matchTree } from "../tree/layout.js";
+import type { FoundLeaf } from "../tree/leaf.js";
+import type { CustomRule } from "../updates/rule.js";
 import type { OptimizerParts } from "./optimizer.js";
-import type { Runner } from "./program/runner.js";
-import { matchTree } from "./tree/layout.js";
-import type { FoundLeaf } from "./tree/leaf.js";
-import type { CustomRule } from "./updates/rule.js";
 import { writeLeaves } from "./views.js";
 
 /** Gradients that are not copied in yet. */

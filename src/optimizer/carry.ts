@@ -1,12 +1,12 @@
 // What one optimizer takes over from another, or from a checkpoint: by the names that checkpoints have.
 
-import type { Chain, PlacedRule } from "./program/chain.js";
-import { rulesFor } from "./program/chain.js";
-import type { Program } from "./program/program.js";
-import { type Host, newHost } from "./program/values.js";
-import type { Tree } from "./tree/layout.js";
-import { displayShape } from "./tree/leaf.js";
-import type { Numbers } from "./updates/rule.js";
+import type { Chain, PlacedRule } from "../program/chain.js";
+import { rulesFor } from "../program/chain.js";
+import type { Program } from "../program/program.js";
+import { type Host, newHost } from "../program/values.js";
+import type { Tree } from "../tree/layout.js";
+import { displayShape } from "../tree/leaf.js";
+import type { Numbers } from "../updates/rule.js";
 import type { PlaneViews } from "./views.js";
 
 /** Tensors by the names that they have in a checkpoint: `params/dense/kernel`, `state/scaleByAdam/mu/dense/kernel`. */
