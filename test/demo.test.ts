@@ -124,8 +124,7 @@ describe.concurrent("npm start", () => {
   });
 });
 
-// Windows has no signals: there a test cannot press Ctrl-C.
-describe.skipIf(process.platform === "win32").concurrent("Ctrl-C, and the command that it prints", () => {
+describe.concurrent("Ctrl-C, and the command that it prints", () => {
   const STEPS = 32;
   const POINTS = [/, seed /, /^epoch 1\/2/m];
 

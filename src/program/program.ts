@@ -112,7 +112,11 @@ export function programOf(tree: Tree, { chain, groupOf, groups, liveCount }: Gro
   const indexed = indexSlots(slots);
   const compiled = groups.slice(0, liveCount).map(({ rules }) => compile(rules, indexed));
   const scopesOf = chain.all.map(() => new Set<number>());
-  for (const { rules, scopes } of compiled) rules.forEach(({ index }, local) => scopesOf[index]!.add(scopes[local]!));
+  for (const { rules, scopes } of compiled) {
+    rules.forEach(({ index }, local) => {
+      scopesOf[index]!.add(scopes[local]!);
+    });
+  }
   return {
     chain,
     layout: arrange(tree, groupOf, groups.length, liveCount),
