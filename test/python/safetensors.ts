@@ -19,6 +19,7 @@ import {
 } from "../../src/checkpoint/safetensors.js";
 import { parseSafetensors } from "../../src/checkpoint/safetensors-read.js";
 import { CheckpointError } from "../../src/errors.js";
+import { accumulate, adam, freeze, partition } from "../../src/index.js";
 import { readSafetensors } from "../../src/safetensors.js";
 import { entry, fileOf, mutate, type Random, randomFrom } from "../support/safetensors.js";
 
@@ -118,6 +119,38 @@ it("2,000 files written here are read there", () => {
     expect(answer.error, `FC_SEED=${first + i}`).toBe(undefined);
     expect(withoutPayloads(answer), `FC_SEED=${first + i}`).toEqual(withoutPayloads(answerOf(files[i]!)));
   });
+});
+
+it("a checkpoint is read there: tensors by name and shape, their numbers, and what it says of itself", () => {
+  const kernel = { data: Float32Array.of(1, 2, 3, 4, 5, 6), shape: [2, 3] };
+  const params = { dense: { kernel, bias: Float32Array.of(0.5) }, "a/b~": 7, "\ud800": [kernel] };
+  const groups = { x: adam(), y: freeze() };
+  const update = accumulate(
+    partition(groups, (path) => (path.startsWith("dense") ? "x" : "y")),
+    { every: 2 },
+  );
+  const optimizer = update.initSync(params);
+  for (let step = 0; step < 3; step++) optimizer.step({ dense: { kernel, bias: Float32Array.of(1) } });
+  const file = optimizer.save({ metadata: { note: "grüße" } });
+  const [answer] = readWithPython([file]);
+  expect(withoutPayloads(answer!)).toEqual(withoutPayloads(answerOf(file)));
+  const { tensors, metadata } = answer!;
+  expect(Object.keys(tensors).sort()).toEqual([
+    "params/a~1b~0",
+    "params/dense/bias",
+    "params/dense/kernel",
+    "params/~ud800/0",
+    "state/accumulate/sum/dense/bias",
+    "state/accumulate/sum/dense/kernel",
+    "state/partition/x/scaleByAdam/mu/dense/bias",
+    "state/partition/x/scaleByAdam/mu/dense/kernel",
+    "state/partition/x/scaleByAdam/nu/dense/bias",
+    "state/partition/x/scaleByAdam/nu/dense/kernel",
+  ]);
+  expect(tensors["params/dense/kernel"]).toMatchObject({ dtype: "F32", shape: [2, 3] });
+  expect(metadata.note).toBe("grüße");
+  expect(JSON.parse(metadata.host!)).toMatchObject({ count: 1, counts: [3, 1, 0, 0, 0, 0] });
+  expect(JSON.parse(metadata.chain!)[0]).toEqual(["accumulate", { every: 2, mean: true }]);
 });
 
 it("all patterns of F16 and BF16 are the same numbers there", () => {
