@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import * as lanestep from "../src/index.js";
-import { of, wave } from "./support/models.js";
+import { encoderAndHead, encoderAndHeadGradients, of, wave } from "./support/models.js";
 import { BACKENDS, bitsIn, everythingIn, expectError, expectRefusal } from "./support/untouched.js";
 
 const { adam, addDecayedWeights, addNoise, centralize, chain, clipByGlobalNorm, freeze, partition } = lanestep;
@@ -15,15 +15,6 @@ type Any = lanestep.Optimizer<unknown>;
 const bytesOf = (optimizer: unknown, id: "params" | "grads" | number): number =>
   (optimizer as Any).internals.engine.spans(id).reduce((sum, { byteLength }) => sum + byteLength, 0);
 
-const model = () => ({
-  encoder: { kernel: { data: wave(6), shape: [2, 3] }, bias: wave(3, 1) },
-  head: { kernel: { data: wave(8, 2), shape: [4, 2] }, bias: wave(2, 3) },
-});
-const grads = (step: number) => ({
-  encoder: { kernel: wave(6, step), bias: wave(3, 2 * step) },
-  head: { kernel: wave(8, 3 * step), bias: wave(2, 4 * step) },
-});
-
 describe.each(BACKENDS)("state and memory, on %s", (backend) => {
   const update = () =>
     chain(
@@ -32,7 +23,7 @@ describe.each(BACKENDS)("state and memory, on %s", (backend) => {
         path.startsWith("encoder") ? "adam" : path === "head/bias" ? "sgd" : "off",
       ),
     );
-  const make = () => update().initSync(model(), { backend });
+  const make = () => update().initSync(encoderAndHead(), { backend });
 
   it("a rule has state for its leaves alone", () => {
     const optimizer = make();
@@ -96,8 +87,8 @@ describe.each(BACKENDS)("state and memory, on %s", (backend) => {
     const frozen = head.kernel.slice();
     head.kernel.fill(NaN);
     for (let step = 1; step <= 64; step++) {
-      optimizer.step(grads(step));
-      other.step(grads(step));
+      optimizer.step(encoderAndHeadGradients(step));
+      other.step(encoderAndHeadGradients(step));
     }
     expect([...head.kernel].every(Number.isNaN)).toBe(true);
     head.kernel.set(frozen);
@@ -146,8 +137,8 @@ describe.each(BACKENDS)("state and memory, on %s", (backend) => {
 describe.each(BACKENDS)("frozen leaves, on %s", (backend) => {
   const update = () =>
     partition({ on: chain(scaleByAdam(), scale(-0.1)), off: freeze() }, { encoder: "off", head: "on" });
-  const make = () => update().initSync(model(), { backend });
-  const { head } = grads(1);
+  const make = () => update().initSync(encoderAndHead(), { backend });
+  const { head } = encoderAndHeadGradients(1);
 
   it.each<[words: string, given: unknown]>([
     ["absent", { head }],

@@ -2,7 +2,7 @@
 
 import { describe, expect, expectTypeOf, it } from "vitest";
 import * as lanestep from "../src/index.js";
-import { of, wave } from "./support/models.js";
+import { encoderAndHead, encoderAndHeadGradients, of, wave } from "./support/models.js";
 import { BACKENDS, bitsIn, expectError } from "./support/untouched.js";
 
 const { adam, addDecayedWeights, centralize, chain, clipByGlobalNorm, freeze, masked, partition } = lanestep;
@@ -11,15 +11,6 @@ const { identity, scale, scaleByAdam, scaleByTrustRatio, sgd, skipNonFinite, sta
 const rate = (learningRate: number) => sgd({ learningRate });
 type Any = lanestep.Optimizer<unknown>;
 const groupsOf = (optimizer: unknown) => (optimizer as Any).internals.program.groups;
-
-const model = () => ({
-  encoder: { kernel: { data: wave(6), shape: [2, 3] }, bias: wave(3, 1) },
-  head: { kernel: { data: wave(8, 2), shape: [4, 2] }, bias: wave(2, 3) },
-});
-const grads = (step: number) => ({
-  encoder: { kernel: wave(6, step), bias: wave(3, 2 * step) },
-  head: { kernel: wave(8, 3 * step), bias: wave(2, 4 * step) },
-});
 
 describe.each(BACKENDS)("labels, on %s", (backend) => {
   const updates = { fast: rate(1), slow: rate(0.25), none: freeze() };
@@ -138,12 +129,12 @@ describe.each(BACKENDS)("which rules a leaf meets, on %s", (backend) => {
       encoder: () => chain(centralize(), scaleByAdam(), addDecayedWeights({ decay: 0.1 }), scale(-0.1)),
       head: () => chain(trace({ decay: 0.5 }), scaleByTrustRatio(), scale(-0.5)),
     };
-    const { encoder, head } = model();
+    const { encoder, head } = encoderAndHead();
     const together = partition({ e: chains.encoder(), h: chains.head() }, { encoder: "e", head: "h" });
     const both = together.initSync({ encoder, head }, { backend });
     const [one, other] = [chains.encoder().initSync(encoder, { backend }), chains.head().initSync(head, { backend })];
     for (let step = 1; step <= 66; step++) {
-      const { encoder, head } = grads(step);
+      const { encoder, head } = encoderAndHeadGradients(step);
       both.step({ encoder, head });
       one.step(encoder);
       other.step(head);

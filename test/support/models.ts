@@ -36,3 +36,15 @@ export const chains: Readonly<Record<string, () => Update>> = {
   "noise between norms": () => chain(clipByGlobalNorm(), addNoise(), clipByGlobalNorm(), scale(-1)),
   "a user's rule in the middle": () => chain(scaleByAdam(), half, trace(), half, scale(-0.1)),
 };
+
+/** An encoder and a head, as groups have them. */
+export const encoderAndHead = () => ({
+  encoder: { kernel: { data: wave(6), shape: [2, 3] }, bias: wave(3, 1) },
+  head: { kernel: { data: wave(8, 2), shape: [4, 2] }, bias: wave(2, 3) },
+});
+
+/** Its gradients at a step. */
+export const encoderAndHeadGradients = (step: number) => ({
+  encoder: { kernel: wave(6, step), bias: wave(3, 2 * step) },
+  head: { kernel: wave(8, 3 * step), bias: wave(2, 4 * step) },
+});

@@ -23,13 +23,18 @@ export function bitsIn(tree: unknown): number[] {
 }
 
 /** Everything an optimizer holds, to be compared with `toEqual`. */
-export const everythingIn = (optimizer: Optimizer) => ({
-  params: bitsIn(optimizer.params),
-  grads: bitsIn(optimizer.grads),
-  state: optimizer.snapshot("state"),
-  count: optimizer.count,
-  turn: turnOf(optimizer),
-});
+export function everythingIn<T>(optimizer: Optimizer<T>) {
+  const { counts, memories } = optimizer.internals.host;
+  return {
+    params: bitsIn(optimizer.params),
+    grads: bitsIn(optimizer.grads),
+    state: optimizer.snapshot("state"),
+    count: optimizer.count,
+    counts: [...counts],
+    memories: structuredClone(memories),
+    turn: turnOf(optimizer as Optimizer),
+  };
+}
 
 type ErrorClass = new (message?: string) => Error;
 
