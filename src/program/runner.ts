@@ -63,7 +63,7 @@ export class Runner {
     const { active } = this;
     for (let group = 0; group < active.length; group++) active[group] = true;
     this.failure = null;
-    this.#passed.length = 0;
+    if (this.#passed.length > 0) this.#passed.length = 0;
     this.#engine.begin();
     for (const action of this.#program.actions) {
       if (action.kind === "stage") {

@@ -48,7 +48,11 @@ export class StepValues {
 
   constructor(group: GroupProgram, birth: number) {
     this.rules = group.rules;
-    this.#scopes = group.scopes;
+    // How many parts a gate takes follows the steps behind it.
+    this.#scopes = group.scopes.map((scope, i) => {
+      const { rule, index } = group.rules[i]!;
+      return rule.kind === "gate" ? 1 + index : scope;
+    });
     this.#birth = birth;
     this.values = new Float64Array(group.valueCount);
     this.#named = group.rules.map((_, i) => group.scalars.filter(({ rule }) => rule === i));
@@ -69,9 +73,7 @@ export class StepValues {
     const born = births[this.#birth]!;
     for (let i = 0; i < rules.length; i++) {
       const { rule, options, index } = rules[i]!;
-      // How many parts a gate takes follows the steps behind it.
-      const scope = rule.kind === "gate" ? 1 + index : this.#scopes[i]!;
-      const step = counts[scope]!;
+      const step = counts[this.#scopes[i]!]!;
       const age = step - born[index]!;
       this.steps[i] = step;
       this.ages[i] = age;
