@@ -5,7 +5,7 @@
 // does anything but scale. A tree's norm, a gate and a user's function end a stage: other groups may have to arrive
 // there too. A leaf's norm and a kernel make their stage run leaf by leaf.
 
-import type { BodyUse, CustomRule, ElementwiseRule, GateRule, KernelRule, NormRule } from "../updates/rule.js";
+import type { BodyUse, ElementwiseRule, GateRule, KernelRule, NormRule } from "../updates/rule.js";
 import type { PlacedRule } from "./chain.js";
 import { decayed, type Expression, type Form, identityForm, scaled, value } from "./form.js";
 
@@ -41,14 +41,12 @@ export type Pass =
       readonly kind: "norm";
       readonly source: Source;
       readonly form: Form;
-      readonly scope: "tree" | "leaf";
       readonly order: 2 | typeof Infinity;
       readonly rule: number;
       /** Index in the chain of the rule whose sums these are. */
       readonly owner: number;
       /** Of a leaf's norm: the rule, and where its factor goes among the values. */
-      readonly entry: NormRule<Any> | null;
-      readonly factor: number;
+      readonly settles: { readonly entry: NormRule<Any>; readonly factor: number } | null;
     }
   | {
       readonly kind: "kernel";
@@ -173,11 +171,12 @@ export function compile(rules: readonly PlacedRule[], slotsOfRule: SlotsOfRule):
     if (order !== 2 && form.b) materialize();
     park();
     const factor = valueCount++;
-    const owner = order === 2 && !entry.params && measured !== null ? measured : rule;
     const { scope } = entry;
+    const isMeasured = order === 2 && scope === "tree" && !entry.params;
+    const owner = isMeasured ? (measured ?? rule) : rule;
     if (owner === rule) {
-      const leafEntry = scope === "leaf" ? entry : null;
-      passes.push({ kind: "norm", source, form, scope, order, rule: local, owner, entry: leafEntry, factor });
+      const settles = scope === "leaf" ? { entry, factor } : null;
+      passes.push({ kind: "norm", source, form, order, rule: local, owner, settles });
     }
     if (scope === "leaf") leafFactors.push(factor);
     byLeaf ||= scope === "leaf" || differsByLeaf(form);
@@ -197,26 +196,20 @@ export function compile(rules: readonly PlacedRule[], slotsOfRule: SlotsOfRule):
     const { index: rule, options } = rules[local]!;
     materialize();
     if (gate === "accumulate") {
-      source = accumulated(local);
+      const sum = slotsOf[local]![0]!;
+      loop(sum);
+      source = sum;
       const factor = options.mean ? valueCount++ : null;
       close(local, { kind: gate, rule, local, factor });
       becomes(factor === null ? identityForm : { a: value(factor), b: null });
     } else {
       park();
-      passes.push({
-        ...{ kind: "norm", source, form, scope: "tree", order: 2, rule: local },
-        ...{ owner: rule, entry: null, factor: -1 },
-      });
+      passes.push({ kind: "norm", source, form, order: 2, rule: local, owner: rule, settles: null });
       close(local, { kind: gate, rule, local, source });
       measured = rule;
     }
   };
-  const accumulated = (local: number): Source => {
-    const sum = slotsOf[local]![0]!;
-    loop(sum);
-    return sum;
-  };
-  const custom = (local: number, _entry: CustomRule): void => {
+  const custom = (local: number): void => {
     materialize();
     if (source !== "scratch" || operations.length > 0) loop("park");
     close(local, { kind: "custom", rule: rules[local]!.index, local });
@@ -245,7 +238,7 @@ export function compile(rules: readonly PlacedRule[], slotsOfRule: SlotsOfRule):
         scope = 1 + index;
         break;
       case "custom":
-        custom(i, rule);
+        custom(i);
         break;
       case "freeze":
       case "partition":

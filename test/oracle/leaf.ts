@@ -182,7 +182,7 @@ export class LeafRun {
   }
 
   /** Sums up; a leaf's own norm becomes its factor at once. */
-  #norm({ source, form: { a, b }, order, rule, scope, entry, factor: at }: Extract<Pass, { kind: "norm" }>): void {
+  #norm({ source, form: { a, b }, order, rule, settles }: Extract<Pass, { kind: "norm" }>): void {
     const x = this.plane(source);
     const { rule: owner, index } = this.rules[rule]!;
     const factor = evaluate(a, this.values, 1);
@@ -194,8 +194,8 @@ export class LeafRun {
       params: wantsParams ? sumSquares(this.params) : 0,
     };
     this.sums.set(index, sums);
-    if (scope !== "leaf") return;
+    if (!settles) return;
     const norms = { updates: Math.sqrt(sums.updates), params: Math.sqrt(sums.params) };
-    this.values[at] = entry!.factor(this.options[rule], norms);
+    this.values[settles.factor] = settles.entry.factor(this.options[rule], norms);
   }
 }

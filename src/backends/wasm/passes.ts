@@ -62,7 +62,7 @@ export function loopRun(
 export function normRun(context: PassContext, pass: Extract<Pass, { kind: "norm" }>): PreparedPass {
   const { layout, arena, step, leafFactors } = context;
   const { kernels } = arena.heap;
-  const { entry, form, order } = pass;
+  const { settles, form, order } = pass;
   const sums = context.sums[pass.owner]!;
   const wantsParams = (step.rules[pass.rule]!.rule as { params?: boolean }).params === true;
 
@@ -81,11 +81,11 @@ export function normRun(context: PassContext, pass: Extract<Pass, { kind: "norm"
       const p = arena.params + begin;
       sums.params[index] = order === 2 ? kernels.sumSquares(p, length) : kernels.maxMagnitude(p, length);
     }
-    if (!entry) return;
+    if (!settles) return;
     const norms = { updates: root(sums.updates[index]), params: root(sums.params[index]!) };
-    const factor = entry.factor(step.options[pass.rule], norms);
-    step.values[pass.factor] = factor;
-    leafFactors.get(pass.factor)![index] = factor;
+    const factor = settles.entry.factor(step.options[pass.rule], norms);
+    step.values[settles.factor] = factor;
+    leafFactors.get(settles.factor)![index] = factor;
   };
   return { whole: () => layout.leaves.forEach(leaf), leaf };
 }
