@@ -97,7 +97,6 @@ export function sourceOf(checkpoint: Checkpoint, options: readonly string[]): So
     return group && local >= 0 ? host.counts[group.scopes[local]!]! : undefined;
   };
   return {
-    name: "the checkpoint",
     count: host.count,
     steps: host.counts[0]!,
     rules: new Map(

@@ -32,8 +32,6 @@ export interface SourceRule {
 
 /** Something to take over from. */
 export interface Source {
-  /** How an error names it. */
-  readonly name: string;
   /** Steps that changed parameters, and all steps. */
   readonly count: number;
   readonly steps: number;

@@ -27,7 +27,6 @@ export function sourceOf(optimizer: Optimizer): Source {
     return local < 0 ? undefined : host.counts[groups[group]!.scopes[local]!]!;
   };
   return {
-    name: "the other optimizer",
     count: host.count,
     steps: host.counts[0]!,
     rules: new Map(

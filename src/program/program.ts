@@ -46,10 +46,6 @@ export interface Program {
   readonly isGathered: boolean;
 }
 
-/** An object with the slots of one rule: by name, what `pick` gives for a slot's index in the program. */
-export const bySlot = <Value>({ slots }: Program, rule: number, pick: (slot: number) => Value): Record<string, Value> =>
-  Object.fromEntries(slots.flatMap((slot, i) => (slot.rule === rule ? [[slot.name, pick(i)]] : [])));
-
 /** The chain, and which leaves are a group. */
 export interface Grouping {
   readonly chain: Chain;
