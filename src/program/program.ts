@@ -23,9 +23,15 @@ export interface Part {
 }
 
 /** What a step does, one after another. */
-export type Action =
-  | { readonly kind: "stage"; readonly group: number; readonly stage: number }
-  | { readonly kind: Barrier["kind"]; readonly rule: number; readonly parts: readonly Part[] };
+export type Action = { readonly kind: "stage"; readonly group: number; readonly stage: number } | Meeting;
+
+/** What waits at a barrier, and the same by group. */
+export interface Meeting {
+  readonly kind: Barrier["kind"];
+  readonly rule: number;
+  readonly parts: readonly Part[];
+  readonly partOf: readonly (Part | undefined)[];
+}
 
 export interface Program {
   readonly chain: Chain;
@@ -170,7 +176,9 @@ function inOrder(groups: readonly GroupProgram[]): Action[] {
   for (let rule = ready.shift(); rule !== undefined; rule = ready.shift()) {
     const { groups: met } = meetings.get(rule)!;
     const parts = met.map((group) => ({ group, barrier: barrierOf(group)! }));
-    actions.push({ kind: parts[0]!.barrier.kind, rule, parts });
+    const partOf: Part[] = [];
+    for (const part of parts) partOf[part.group] = part;
+    actions.push({ kind: parts[0]!.barrier.kind, rule, parts, partOf });
     for (const group of met) at[group]! += 1;
     run(met);
   }

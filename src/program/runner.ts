@@ -5,13 +5,11 @@ import type { FoundLeaf } from "../tree/leaf.js";
 import { displayPath } from "../tree/path.js";
 import type { Numbers, Told } from "../updates/rule.js";
 import type { Barrier } from "./compile.js";
-import type { Action, Part, Program } from "./program.js";
+import type { Meeting, Part, Program } from "./program.js";
 import { advanced, type Host, type StepValues } from "./values.js";
 
 /** After every so many steps the smallest numbers of decaying state are set to zero, on every backend alike. */
 const FLUSH_INTERVAL = 64;
-
-type Meeting = Extract<Action, { parts: readonly Part[] }>;
 
 /** Runs steps of one optimizer. */
 export class Runner {
@@ -88,9 +86,10 @@ export class Runner {
     return this.#pending[barrier.rule]!.parts === 0 ? "start" : "add";
   }
 
-  #meet({ kind, rule, parts }: Meeting, custom: (rule: number) => void): void {
+  #meet(meeting: Meeting, custom: (rule: number) => void): void {
+    const { kind, rule, parts } = meeting;
     const { active } = this;
-    const there = parts.filter(({ group }) => active[group]);
+    const there = this.#program.isGated ? parts.filter(({ group }) => active[group]) : parts;
     if (kind === "custom") {
       for (const { group } of parts) this.#engine.expose(group, active[group]!);
       if (there.length > 0) custom(rule);
@@ -98,18 +97,19 @@ export class Runner {
       return;
     }
     if (there.length === 0) return;
-    if (kind === "norm") this.#settle(rule, there);
-    else if (kind === "accumulate" ? this.#gather(rule, there) : this.#check(rule, there)) this.#passed.push(rule);
+    if (kind === "norm") this.#settle(meeting, there);
+    else if (kind === "accumulate" ? this.#gather(rule, there) : this.#check(meeting, there)) this.#passed.push(rule);
     else for (const { group } of there) active[group] = false;
   }
 
   /** From the sums of leaves to a factor, the leaves in order of their paths. */
-  #settle(rule: number, parts: readonly Part[]): void {
+  #settle(meeting: Meeting, parts: readonly Part[]): void {
+    const { rule } = meeting;
     const { rule: entry, options } = this.#program.chain.all[rule]!;
     if (entry.kind !== "norm") return;
     const order = entry.order(options);
-    const norms = { updates: this.#norm(parts, "updates", order), params: 0 };
-    if (entry.params) norms.params = this.#norm(parts, "params", order);
+    const norms = { updates: this.#norm(meeting, "updates", order), params: 0 };
+    if (entry.params) norms.params = this.#norm(meeting, "params", order);
     const [{ group, barrier }] = parts as [Part];
     const factor = entry.factor(this.#values[group]!.options[barrier.local], norms);
     this.norms[rule] = order === 2 ? norms.updates : Number.NaN;
@@ -119,23 +119,16 @@ export class Runner {
     }
   }
 
-  #norm(parts: readonly Part[], of: "updates" | "params", order: number): number {
-    let total = 0;
-    const add = (x: number) => {
-      total = order === 2 ? total + x : Math.max(total, x);
-    };
+  #norm({ parts, partOf }: Meeting, of: "updates" | "params", order: number): number {
     const { groups, leaves } = this.#program.layout;
-    const sumsOf = (part: Part) =>
-      this.#engine.sums(part.barrier.kind === "norm" ? part.barrier.owner : part.barrier.rule)[of];
-    if (parts.length === 1) {
-      const sums = sumsOf(parts[0]!);
-      for (const { index } of groups[parts[0]!.group]!.leaves) add(sums[index]!);
-    } else {
-      const byGroup = new Map(parts.map((part) => [part.group, sumsOf(part)]));
-      for (const { group, index } of leaves) {
-        const sums = byGroup.get(group);
-        if (sums) add(sums[index]!);
-      }
+    let total = 0;
+    // One group's leaves are in order of their paths; those of several lie between one another.
+    for (const { group, index } of parts.length === 1 ? groups[parts[0]!.group]!.leaves : leaves) {
+      const part = partOf[group];
+      if (!part || !this.active[group]) continue;
+      const { barrier } = part;
+      const sum = this.#engine.sums(barrier.kind === "norm" ? barrier.owner : barrier.rule)[of][index]!;
+      total = order === 2 ? total + sum : Math.max(total, sum);
     }
     return order === 2 ? Math.sqrt(total) : total;
   }
@@ -155,9 +148,10 @@ export class Runner {
   }
 
   /** Whether there is no NaN and no infinity. The squares of large numbers overflow, so a sum alone does not tell. */
-  #check(rule: number, parts: readonly Part[]): boolean {
+  #check(meeting: Meeting, parts: readonly Part[]): boolean {
+    const { rule } = meeting;
     const { consecutive, skipped } = this.#pending[rule]! as { consecutive: number; skipped: number };
-    const norm = this.#norm(parts, "updates", 2);
+    const norm = this.#norm(meeting, "updates", 2);
     this.norms[rule] = norm;
     let bad = -1;
     if (!Number.isFinite(norm)) {
