@@ -9,7 +9,7 @@ import { flag, option, readOptions } from "./options.js";
 import { type Chain, placeRules } from "./program/chain.js";
 import { groupLeaves, type Program, programOf } from "./program/program.js";
 import { type Host, newHost, StepValues } from "./program/values.js";
-import { show } from "./show.js";
+import { isPlainObject, show } from "./show.js";
 import { readTree, type Tree } from "./tree/layout.js";
 import type { FoundLeaf } from "./tree/leaf.js";
 import type { BoundRule, Rule } from "./updates/rule.js";
@@ -117,19 +117,39 @@ export class Update {
    * const update = adam({ learningRate: 0.1 });
    * const optimizer = await update.init({ w: Float32Array.of(1, 2) });
    * optimizer.step({ w: Float32Array.of(3, 4) });
-   * const bytes = await optimizer.save();
+   * const bytes = optimizer.save();
    * const again = await update.restore(bytes);
    * again.count; // => 1
    * ```
    */
   async restore<T = Record<string, unknown>>(
     bytes: Uint8Array | ArrayBuffer,
-    params?: T,
+    params?: undefined,
+    options?: RestoreOptions,
+  ): Promise<Optimizer<T>>;
+  async restore<const T extends object>(
+    bytes: Uint8Array | ArrayBuffer,
+    params: T,
+    options?: RestoreOptions,
+  ): Promise<Optimizer<T>>;
+  async restore<T>(
+    bytes: Uint8Array | ArrayBuffer,
+    params?: unknown,
     options: RestoreOptions = {},
   ): Promise<Optimizer<T>> {
+    const entries = isPlainObject(params) ? Object.entries(params) : [];
+    if (
+      entries.length > 0 &&
+      entries.every(([name, value]) => Object.hasOwn(restoreSpec, name) && typeof value !== "object")
+    ) {
+      throw new TypeError("restore takes its options third: restore(bytes, undefined, { … })");
+    }
     const { strict, options: whose, ...checked } = readOptions("restore", options, restoreSpec);
     const { readRestore } = await import("./checkpoint/restore.js");
-    const { rules, read, source, takeControls } = readRestore(this.rules, bytes, params, { strict, options: whose });
+    const { rules, read, source, takeControls } = readRestore(this.rules, bytes, params ?? undefined, {
+      strict,
+      options: whose,
+    });
     const update = rules === this.rules ? this : new Update(rules);
     await prepareEngine(update.#meet({ ...read, source }).program, checked);
     const optimizer = update.#optimizer<T>({ ...read, source }, checked);
@@ -220,7 +240,7 @@ const initSpec = {
   ...startSpec,
   from: option<object | undefined>(
     undefined,
-    "an optimizer",
+    "an optimizer, such as that of await update.restore(bytes)",
     (value): value is object | undefined => value === undefined || value instanceof Optimizer,
   ),
 };

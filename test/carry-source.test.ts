@@ -14,7 +14,7 @@ describe.each(BACKENDS)("the one that it goes on from, on %s", (backend) => {
     const from = update.initSync({ w: of(1) }, { backend });
     const again = () => update.initSync({ w: of(1) }, { backend, from });
     expectError(
-      () => update.initSync({ w: of(1) }, { backend, from: {} }),
+      () => update.initSync({ w: of(1) }, { backend, from: {} as never }),
       TypeError,
       /^init: from is an object, expected an optimizer/,
     );

@@ -207,6 +207,22 @@ describe("a control", () => {
   });
 });
 
+describe("options of restore", () => {
+  it("come third", async () => {
+    const bytes = sgd()
+      .initSync({ w: Float32Array.of(1) })
+      .save();
+    for (const options of [{ options: "saved" }, { strict: false, backend: "wasm" }]) {
+      const call = sgd().restore(bytes, options as never);
+      await expect(call).rejects.toThrow(/^restore takes its options third: restore\(bytes, undefined/);
+    }
+    expect((await sgd().restore(bytes, null as never)).count).toBe(0);
+    await expect(sgd().restore(bytes, undefined, { strct: false } as never)).rejects.toThrow(
+      /^restore has no option strct/,
+    );
+  });
+});
+
 describe("a user's own metadata", () => {
   it("comes back, whatever its names are, and is part of no later file by itself", async () => {
     const optimizer = stepped(sgd());

@@ -1,3 +1,4 @@
+import type { Optimizer } from "../optimizer/optimizer.js";
 import type { Program } from "../program/program.js";
 import type { StepValues } from "../program/values.js";
 import type { Engine } from "./backend.js";
@@ -20,7 +21,8 @@ export interface InitOptions {
   /** Whether to warn on the console where `reference` stands in for `wasm`. */
   readonly warn?: boolean | undefined;
   /** An optimizer to go on from: see {@link Update.init}. */
-  readonly from?: object | undefined;
+  // biome-ignore lint/suspicious/noExplicitAny: an optimizer of any model.
+  readonly from?: Optimizer<any> | undefined;
   /** Whether to keep the updates of each step, for `stats()`: a plane more, and a pass more in each step. */
   readonly stats?: boolean | undefined;
 }

@@ -24,15 +24,9 @@ export interface SaveOptions {
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
-const isStrings = (value: unknown): value is Record<string, string> =>
-  isPlainObject(value) && Object.entries(value).every(([, text]) => typeof text === "string");
-
 const saveSpec = {
-  metadata: option<Record<string, string>>(
-    {},
-    `an object of strings, by other names than ${RESERVED.join(", ")}`,
-    (value): value is Record<string, string> =>
-      isStrings(value) && !RESERVED.some((name) => Object.hasOwn(value, name)),
+  metadata: option<Record<string, string>>({}, "an object of strings", (value): value is Record<string, string> =>
+    isPlainObject(value),
   ),
 };
 
@@ -74,6 +68,11 @@ export function checkpointOf(
   options: SaveOptions,
 ): { chunks: Uint8Array<ArrayBuffer>[]; size: number } {
   const { metadata } = readOptions(caller, options, saveSpec);
+  for (const [name, text] of Object.entries(metadata)) {
+    if (RESERVED.includes(name)) throw new TypeError(`${caller}: metadata.${name} is a name of the format's own`);
+    if (typeof text !== "string")
+      throw new TypeError(`${caller}: metadata.${name} is ${show(text)}, expected a string`);
+  }
   const { layout, chain, slots, groups, births } = program;
   const tensors: NewTensor[] = [];
   const add = (name: string, shape: readonly number[], bytes: ArrayBufferView<ArrayBuffer>) =>

@@ -37,7 +37,7 @@ export interface LoadOptions {
   readonly strict?: boolean | undefined;
 }
 
-/** What an optimizer is made of. @internal */
+/** What an optimizer is made of: no part of the interface. */
 export interface OptimizerParts {
   readonly update: Update;
   readonly program: Program;
@@ -313,7 +313,7 @@ export class Optimizer<T = unknown> {
     this.#phase = "running";
     try {
       // Everything is checked before anything is written; the user's schedules, which may do anything, run first.
-      runner.prepare(given[1] === undefined ? untold : readOptions(caller, given[1], toldSpec));
+      runner.prepare(given[1] === undefined ? untold : readOptions(caller, given[1], toldSpec, "grads, "));
       let found: Found = null;
       // A given undefined is a mistake (a function without a return), not the gradients that stand in the views.
       if (given.length > 0 && (!given[0] || given[0] !== views.tree("grads"))) {
@@ -347,7 +347,7 @@ const busy: Record<Exclude<Phase, "ready">, string> = {
   saving: "while saveChunks() hands out views of this optimizer: read it to its end first",
 };
 
-/** @internal */
+/** The same, and what may be done with it. */
 export interface OptimizerInternals extends OptimizerParts {
   /** @throws StateError or DisposedError */
   ready(caller: string): void;

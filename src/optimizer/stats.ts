@@ -10,16 +10,24 @@ export interface LeafStats {
   readonly paramNorm: number;
 }
 
-/** What the last step was like; before the first, norms that belong to a step are NaN. */
+/**
+ * What the last step was like. Before the first step of this very optimizer, a rate that is a schedule is not known yet,
+ * and norms are those of zeros.
+ */
 export interface Stats {
   /** Steps that changed parameters. */
   readonly count: number;
   /** Steps that `skipNonFinite` skipped. */
   readonly skipped: number;
-  /** The learning rate, as a rule of the chain had it; null if there is none, or if groups have different ones. */
+  /**
+   * The learning rate that `scaleByLearningRate` had; null if there is none, or if groups have different ones. What other
+   * rules scale by is not in it.
+   */
   readonly rate: number | null;
   /** By rule, for several groups: `partition/head/scaleByLearningRate`. */
   readonly rates: Readonly<Record<string, number>>;
+  /** By rule: what `reduceOnPlateau` scales by, beside the rates. */
+  readonly scales: Readonly<Record<string, number>>;
   /** Of the gradients, over the whole tree; NaN between `update()` and `apply()`. */
   readonly gradNorm: number;
   readonly paramNorm: number;
@@ -64,6 +72,12 @@ export function statsOf(parts: OptimizerParts, runner: Runner, isUpdated: boolea
     skipped: host.memories.reduce((sum, memory) => sum + (memory?.skipped ?? 0), 0),
     rate: others.length > 0 ? null : rate,
     rates,
+    scales: Object.fromEntries(
+      all.flatMap(({ rule, address, index }) => {
+        const scale = rule.name === "reduceOnPlateau" ? host.memories[index]!.scale! : null;
+        return scale === null ? [] : [[address, scale]];
+      }),
+    ),
     gradNorm: Number.isNaN(measured) ? (grads ? root(grads) : Number.NaN) : measured,
     paramNorm: root(params),
     clipped: all.some(({ rule, index }) => rule.name === "clipByGlobalNorm" && runner.factors[index]! < 1),
