@@ -27,7 +27,7 @@ export function readCheckpoint(file) {
 /**
  * An optimizer that goes on where the one that was saved stood.
  *
- * @template T
+ * @template {object} T
  * @param {import("lanestep").Update} update
  * @param {T} params of the form that is expected; their values are the file's afterwards
  * @param {Awaited<ReturnType<typeof readCheckpoint>>} checkpoint
@@ -65,7 +65,7 @@ export async function requireWritable(file) {
 /**
  * Makes an error the user's, if it is one: about a checkpoint, or from the file system, whose errors have a code.
  *
- * @template T
+ * @template {object} T
  * @param {string} what
  * @param {() => Promise<T>} action
  */
