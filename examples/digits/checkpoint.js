@@ -65,7 +65,7 @@ export async function requireWritable(file) {
 /**
  * Makes an error the user's, if it is one: about a checkpoint, or from the file system, whose errors have a code.
  *
- * @template {object} T
+ * @template T
  * @param {string} what
  * @param {() => Promise<T>} action
  */
