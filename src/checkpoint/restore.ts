@@ -7,7 +7,7 @@ import type { LoadOptions, OptimizerInternals } from "../optimizer/optimizer.js"
 import { flag, type OptionSpec, option, readOptions } from "../options.js";
 import { type Chain, placeRules, rulesFor } from "../program/chain.js";
 import { readTree, type Tree } from "../tree/layout.js";
-import { displayShape, type FoundLeaf } from "../tree/leaf.js";
+import { displayShape, type FoundLeaf, sameShape } from "../tree/leaf.js";
 import { displayPath } from "../tree/path.js";
 import type { BoundRule } from "../updates/rule.js";
 import { type Checkpoint, changedOptions, isCount, optionOf, readCheckpoint, sourceOf } from "./source.js";
@@ -115,7 +115,7 @@ export function load(parts: OptimizerInternals, bytes: Uint8Array | ArrayBuffer,
   host.custom = host.custom.map((state, i) => (source.rules.has(chain.all[i]!.address) ? plan.host.custom[i] : state));
   host.counts.splice(0, Number.POSITIVE_INFINITY, ...plan.host.counts);
   host.memories.splice(0, Number.POSITIVE_INFINITY, ...plan.host.memories);
-  return carry(program, views, source, () => {});
+  return carry(program, views, source);
 }
 
 /** The tensors that a chain has for a tree, by name. */
@@ -147,7 +147,7 @@ function checkNames(
   const { tensors, chain, host } = checkpoint;
   for (const [name, { shape, keys }] of names) {
     const tensor = tensors.get(name);
-    if (!tensor || displayShape(tensor.shape) === displayShape(shape)) continue;
+    if (!tensor || sameShape(tensor.shape, shape)) continue;
     throw new TreeMismatchError(
       `"${displayPath("params", keys)}" has shape ${displayShape(shape)}, "${name}" of the checkpoint ${displayShape(tensor.shape)}`,
     );

@@ -7,7 +7,8 @@
 //   others   the user's own strings
 
 import { isControl } from "../control.js";
-import { paramName, stateName } from "../optimizer/carry.js";
+import { type CountedGroup, countedGroups } from "../optimizer/ages.js";
+import { mapValues, paramName, stateName } from "../optimizer/carry.js";
 import type { OptimizerParts } from "../optimizer/optimizer.js";
 import { option, readOptions } from "../options.js";
 import type { PlacedRule } from "../program/chain.js";
@@ -40,22 +41,13 @@ export type SavedOption = number | string | boolean | null | { readonly function
 /** What `chain` holds. */
 export type SavedRule = readonly [address: string, options: Readonly<Record<string, SavedOption>>];
 
-/** Leaves that meet the same rules. */
-export interface SavedGroup {
-  readonly rules: readonly number[];
-  /** Of each of these: whose count it goes by, 0 or 1 + the index of a gate. */
-  readonly scopes: readonly number[];
-  /** Of each of these: what the count was when its state began. */
-  readonly births: readonly number[];
-}
-
 /** What `host` holds; rules are those of `chain`, by index. */
 export interface SavedHost {
   readonly count: number;
   /** All steps, and then how often each rule let one through, if it is a gate. */
   readonly counts: readonly number[];
   readonly memories: readonly (Readonly<Record<string, number | string>> | null)[];
-  readonly groups: readonly SavedGroup[];
+  readonly groups: readonly CountedGroup[];
   /** Of each leaf of `tree`; −1 if it is frozen. */
   readonly groupOf: readonly number[];
   readonly custom: readonly unknown[];
@@ -73,7 +65,7 @@ export function checkpointOf(
     if (typeof text !== "string")
       throw new TypeError(`${caller}: metadata.${name} is ${show(text)}, expected a string`);
   }
-  const { layout, chain, slots, groups, births } = program;
+  const { layout, chain, slots, groups } = program;
   const tensors: NewTensor[] = [];
   const add = (name: string, shape: readonly number[], bytes: ArrayBufferView<ArrayBuffer>) =>
     tensors.push({ name, dtype: dtypeOf(bytes)!, shape, bytes });
@@ -92,10 +84,7 @@ export function checkpointOf(
     count: host.count,
     counts: host.counts,
     memories: host.memories.map((memory) => memory && mapValues(memory, savedNumber)),
-    groups: groups.map(({ rules, scopes }, group) => {
-      const indices = rules.map(({ index }) => index);
-      return { rules: indices, scopes, births: indices.map((index) => host.births[births[group]!]![index]!) };
-    }),
+    groups: countedGroups(program, host),
     groupOf: layout.leaves.map(({ group }) => (group < groups.length ? group : -1)),
     custom: chain.all.map((placed) => (placed.rule.kind === "custom" ? savedCustom(placed, host.custom, add) : null)),
   };
@@ -109,9 +98,6 @@ export function checkpointOf(
     tree: JSON.stringify(tree),
   });
 }
-
-const mapValues = <From, To>(record: Readonly<Record<string, From>>, map: (value: From) => To): Record<string, To> =>
-  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
 
 /** JSON has no infinities. */
 const savedNumber = (value: number): number | string => (Number.isFinite(value) ? value : String(value));

@@ -2,6 +2,7 @@
 
 import { isControl } from "../control.js";
 import { CheckpointError } from "../errors.js";
+import { agesOf } from "../optimizer/ages.js";
 import { paramName, type Source, type SourceRule } from "../optimizer/carry.js";
 import type { Chain } from "../program/chain.js";
 import { buildTree, type Skeleton, setChild } from "../tree/layout.js";
@@ -86,16 +87,7 @@ export function readCheckpoint(given: Uint8Array | ArrayBuffer, caller: string):
 /** The checkpoint as a source for {@link planCarry}. */
 export function sourceOf(checkpoint: Checkpoint, options: readonly string[]): Source {
   const { chain, host, tensors, custom, groupOf, metadata } = checkpoint;
-  const indices = new Map(chain.map(([address], i) => [address, i]));
-  /** Of a leaf: its group, and where a rule stands among those of the group. */
-  const find = (address: string, path: string) => {
-    const group = host.groups[groupOf.get(path) ?? -1];
-    return { group, local: group?.rules.indexOf(indices.get(address) ?? -1) ?? -1 };
-  };
-  const countOf = (address: string, path: string) => {
-    const { group, local } = find(address, path);
-    return group && local >= 0 ? host.counts[group.scopes[local]!]! : undefined;
-  };
+  const addresses = chain.map(([address]) => address);
   return {
     count: host.count,
     steps: host.counts[0]!,
@@ -105,13 +97,8 @@ export function sourceOf(checkpoint: Checkpoint, options: readonly string[]): So
         { memory: numbersOf(host.memories[i]!), custom: custom[i] },
       ]),
     ),
-    gates: new Map(chain.map(([address], i) => [address, host.counts[1 + i]!])),
+    ...agesOf(addresses, host.counts, host.groups, groupOf),
     tensors,
-    countOf,
-    ageOf(address, path) {
-      const { group, local } = find(address, path);
-      return group && local >= 0 ? countOf(address, path)! - group.births[local]! : 0;
-    },
     options,
     metadata,
   };

@@ -5,8 +5,9 @@ import { rulesFor } from "../program/chain.js";
 import type { Program } from "../program/program.js";
 import { type Host, newHost } from "../program/values.js";
 import type { Tree } from "../tree/layout.js";
-import { displayShape } from "../tree/leaf.js";
+import { sameShape } from "../tree/leaf.js";
 import type { Numbers } from "../updates/rule.js";
+import type { Ages } from "./ages.js";
 import type { PlaneViews } from "./views.js";
 
 /** Tensors by the names that they have in a checkpoint: `params/dense/kernel`, `state/scaleByAdam/mu/dense/kernel`. */
@@ -31,20 +32,14 @@ export interface SourceRule {
 }
 
 /** Something to take over from. */
-export interface Source {
+export interface Source extends Ages {
   /** Steps that changed parameters, and all steps. */
   readonly count: number;
   readonly steps: number;
   /** By address. */
   readonly rules: ReadonlyMap<string, SourceRule>;
-  /** How often each gate let a step through, by address. */
-  readonly gates: ReadonlyMap<string, number>;
   /** By name. */
   readonly tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: ArrayLike<number> }>;
-  /** The count that a rule goes by for a leaf; undefined if the leaf does not meet it. */
-  countOf(address: string, path: string): number | undefined;
-  /** Updates that the state of a rule for a leaf has seen. */
-  ageOf(address: string, path: string): number;
   readonly options: readonly string[];
   readonly metadata: Readonly<Record<string, string>>;
 }
@@ -60,10 +55,10 @@ export interface Plan {
   readonly birthOf: readonly number[];
 }
 
-const mapValues = (numbers: Numbers, map: (value: number, name: string) => number): Numbers =>
-  Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, map(value, name)]));
-
-const sameShape = (a: readonly number[], b: readonly number[]): boolean => displayShape(a) === displayShape(b);
+export const mapValues = <From, To>(
+  record: Readonly<Record<string, From>>,
+  map: (value: From, name: string) => To,
+): Record<string, To> => Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value, name)]));
 
 const has = ({ tensors }: Source, name: string, shape: readonly number[]): boolean => {
   const tensor = tensors.get(name);
@@ -126,15 +121,9 @@ export function planCarry(chain: Chain, tree: Tree, source: Source): Plan {
 }
 
 /**
- * Copies what the source has; parameters that it has not stay as they are, state begins anew. `begin` is called when the
- * parameters are there, and before the state is.
+ * Copies what the source has; parameters that it has not stay as they are, planes of state begin anew.
  */
-export function carry(
-  { layout, chain, slots }: Program,
-  views: PlaneViews,
-  source: Source,
-  begin: () => void,
-): CarryReport {
+export function carry({ layout, chain, slots }: Program, views: PlaneViews, source: Source): CarryReport {
   const carried: string[] = [];
   const fresh: string[] = [];
   const copy = (name: string, index: number, view: Float32Array | null, wanted: boolean) => {
@@ -148,7 +137,6 @@ export function carry(
   layout.leaves.forEach(({ path }, i) => {
     copy(paramName(path), i, views.leaves("params")[i]!, true);
   });
-  begin();
   layout.leaves.forEach(({ path, shape }, i) => {
     slots.forEach(({ rule, name, initial }, slot) => {
       const placed = chain.all[rule]!;

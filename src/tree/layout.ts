@@ -1,6 +1,6 @@
 import { TreeMismatchError } from "../errors.js";
 import { isPlainObject } from "../show.js";
-import { displayShape, type FoundLeaf, readLeaf } from "./leaf.js";
+import { displayShape, type FoundLeaf, readLeaf, sameShape } from "./leaf.js";
 import { displayPath, hashPath, type Keys, pathName } from "./path.js";
 
 /** A leaf of a tree. */
@@ -186,7 +186,7 @@ function matchLeaf(expected: TreeLeaf, value: unknown, root: string): FoundLeaf 
   if (leaf.data === null) throw mismatch("is { shape } without data: zeros are given so in init only");
   checkLength(leaf, expected, root, expected.keys);
   const bothShaped = leaf.kind === "shaped" && (expected.kind === "shaped" || expected.kind === "zeros");
-  if (bothShaped && leaf.shape.join() !== expected.shape.join()) {
+  if (bothShaped && !sameShape(leaf.shape, expected.shape)) {
     throw mismatch(`has shape ${displayShape(leaf.shape)}, expected ${displayShape(expected.shape)}`);
   }
   return leaf;

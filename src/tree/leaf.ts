@@ -36,6 +36,8 @@ export interface FoundLeaf {
 /** The numbers of elements a shape holds; the empty product is 1. */
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((size, axis) => size * axis, 1);
 
+export const sameShape = (a: readonly number[], b: readonly number[]): boolean => a.join() === b.join();
+
 /** For messages: `5×3`. */
 export const displayShape = (shape: readonly number[]): string => (shape.length ? shape.join("×") : "a scalar");
 
