@@ -77,7 +77,7 @@ export function functional(update: Update, options: InitOptions = {}): Functiona
       const optimizer = find(tree) ?? remember(update.initSync(params, options) as Optimizer);
       const { program, host, views } = optimizer.internals;
       // All is checked before any of it is written.
-      const slots = readState(state, optimizer);
+      const { slots, custom } = readState(state, optimizer);
       matchTree(program.layout, grads, "grads", (leaf) => isFrozen(program, leaf));
       optimizer.zeroGrads(); // a StateError where a rule calls this very function
       writeLeaves(views.leaves("params"), found);
@@ -85,9 +85,7 @@ export function functional(update: Update, options: InitOptions = {}): Functiona
       host.count = state.count;
       host.counts.splice(0, Number.POSITIVE_INFINITY, ...state.host.counts);
       host.memories.splice(0, Number.POSITIVE_INFINITY, ...state.host.memories);
-      for (const { rule, index } of program.chain.all) {
-        if (rule.kind === "custom") host.custom[index] = customState(program.chain.rules, state.rules, index);
-      }
+      host.custom = custom;
       optimizer.update(grads as Gradients<unknown>, told);
       const updates = plainTree(program.layout, views.leaves("grads"));
       optimizer.apply(); // counts the step; the parameters here are the caller's copy
@@ -105,8 +103,8 @@ function stateOf<T>(optimizer: Optimizer<T>): FunctionalState<T> {
   };
 }
 
-/** By slot, its leaves; the user's own states are set as they are. */
-function readState(state: unknown, optimizer: Optimizer): Map<number, (FoundLeaf | undefined)[]> {
+/** By slot, its leaves; and by rule a user's own state. */
+function readState(state: unknown, optimizer: Optimizer) {
   const { program, views, host } = optimizer.internals;
   const { layout, slots, chain } = program;
   const { count, rules, host: given } = (isPlainObject(state) ? state : {}) as Partial<FunctionalState<unknown>>;
@@ -116,19 +114,20 @@ function readState(state: unknown, optimizer: Optimizer): Map<number, (FoundLeaf
   if (!isCount(count) || !Array.isArray(rules) || !isHost) {
     throw new TypeError(`update: state is ${show(state)}, expected what init or update returned`);
   }
-  const read = new Map<number, (FoundLeaf | undefined)[]>();
+  const read = { slots: new Map<number, (FoundLeaf | undefined)[]>(), custom: [...host.custom] };
   const walk = (placed: readonly PlacedRule[], states: unknown, at: string): void => {
     const found = Array.isArray(states) ? states.length : 0;
     if (found !== placed.length) {
       throw new TreeMismatchError(`"${at}" has ${found} rules, expected the ${placed.length} of this chain`);
     }
-    placed.forEach(({ index, groups }, i) => {
+    placed.forEach(({ rule: { kind }, index, groups }, i) => {
       const own = (states as Record<string, unknown>[])[i];
+      if (kind === "custom") read.custom[index] = own;
       slots.forEach(({ rule, name }, slot) => {
         if (rule !== index) return;
         const leaves = views.leaves(slot);
         const isAbsent = (leaf: LayoutLeaf) => leaves[leaf.index] === null;
-        read.set(slot, matchTree(layout, own?.[name], `${at}[${i}].${name}`, isAbsent));
+        read.slots.set(slot, matchTree(layout, own?.[name], `${at}[${i}].${name}`, isAbsent));
       });
       for (const [label, inner] of groups) walk(inner, own?.[label], `${at}[${i}].${label}`);
     });
@@ -137,18 +136,6 @@ function readState(state: unknown, optimizer: Optimizer): Map<number, (FoundLeaf
   if (counts.length !== host.counts.length || memories?.length !== host.memories.length)
     throw new TreeMismatchError('"state.host" is that of another chain');
   return read;
-}
-
-/** A user's own state in the states of a chain. */
-function customState(placed: readonly PlacedRule[], states: readonly unknown[], index: number): unknown {
-  for (const [i, { index: own, groups }] of placed.entries()) {
-    if (own === index) return states[i];
-    for (const [label, inner] of groups) {
-      const found = customState(inner, (states[i] as Record<string, unknown[]>)[label]!, index);
-      if (found !== undefined) return found;
-    }
-  }
-  return undefined;
 }
 
 /** A tree of fresh leaves, each of the kind that the parameters had; zeros where there are no updates. */

@@ -14,11 +14,11 @@ import { readTree, type Tree } from "./tree/layout.js";
 import type { FoundLeaf } from "./tree/leaf.js";
 import type { BoundRule, Rule } from "./updates/rule.js";
 
-/** A tree that was read, with what is taken over from another. */
-interface Read {
-  readonly tree: Tree;
-  readonly found: readonly FoundLeaf[];
+/** The chain and a tree, with what is taken over from another. */
+interface Met {
+  readonly program: Program;
   readonly source: Source | null;
+  readonly plan: CarryPlan | null;
 }
 
 /**
@@ -70,16 +70,19 @@ export class Update {
    */
   async init<const T>(params: T, options: InitOptions = {}): Promise<Optimizer<T>> {
     const checked = readInitOptions(options);
-    const read = this.#read(params, checked);
-    await prepareEngine(this.#meet(read).program, checked);
+    const { tree, found } = readTree(params, "params");
+    let met = this.#meet(tree, fromOf(checked));
+    await prepareEngine(met.program, checked);
     // The one it goes on from may have made steps meanwhile.
-    return this.#optimizer({ ...read, source: fromOf(checked) }, checked);
+    if (checked.from) met = this.#meet(tree, fromOf(checked));
+    return this.#optimizer(met, found, checked);
   }
 
   /** {@link init} without a promise, for class constructors: it compiles where it stands. */
   initSync<const T>(params: T, options: InitOptions = {}): Optimizer<T> {
     const checked = readInitOptions(options);
-    return this.#optimizer(this.#read(params, checked), checked);
+    const { tree, found } = readTree(params, "params");
+    return this.#optimizer(this.#meet(tree, fromOf(checked)), found, checked);
   }
 
   /**
@@ -98,7 +101,7 @@ export class Update {
    */
   plan(params: unknown, options: Pick<InitOptions, "stats"> = {}): Plan {
     const { tree } = readTree(params, "params");
-    return planOf(programOf(tree, groupLeaves(this.#placed(), tree)), options.stats ?? false);
+    return planOf(this.#meet(tree, null).program, options.stats ?? false);
   }
 
   /**
@@ -151,52 +154,40 @@ export class Update {
       options: whose,
     });
     const update = rules === this.rules ? this : new Update(rules);
-    await prepareEngine(update.#meet({ ...read, source }).program, checked);
-    const optimizer = update.#optimizer<T>({ ...read, source }, checked);
+    const met = update.#meet(read.tree, source);
+    await prepareEngine(met.program, checked);
+    const optimizer = update.#optimizer<T>(met, read.found, checked);
     takeControls();
     return optimizer;
   }
 
-  #read(params: unknown, options: InitOptions): Read {
-    return { ...readTree(params, "params"), source: fromOf(options) };
-  }
-
-  #placed(): Chain {
+  #meet(tree: Tree, source: Source | null): Met {
     this.#chain ??= placeRules(this.rules);
-    return this.#chain;
-  }
-
-  #meet({ tree, source }: Read): { program: Program; plan: CarryPlan | null } {
-    const plan = source && planCarry(this.#placed(), tree, source);
-    const grouping = groupLeaves(this.#placed(), tree, plan?.birthOf);
+    const plan = source && planCarry(this.#chain, tree, source);
+    const grouping = groupLeaves(this.#chain, tree, plan?.birthOf);
     const key = `${tree.form}${grouping.key}`;
     if (this.#program?.key !== key) this.#program = { key, program: programOf(tree, grouping) };
-    return { program: this.#program.program, plan };
+    return { program: this.#program.program, source, plan };
   }
 
-  #optimizer<T>(read: Read, options: InitOptions): Optimizer<T> {
-    const { program, plan } = this.#meet(read);
+  #optimizer<T>({ program, source, plan }: Met, found: readonly FoundLeaf[], options: InitOptions): Optimizer<T> {
     const values = program.groups.map((group, g) => new StepValues(group, program.births[g]!));
     const engine = createEngine(program, values, options);
     const views = new PlaneViews(program, engine);
     const host = plan?.host ?? newHost(program.chain);
-    writeLeaves(views.leaves("params"), read.found);
-    const begin = () => beginState(program, views, host, read.source);
-    const carried = read.source && carry(program, views, read.source, begin);
-    if (!read.source) begin();
-    return new Optimizer<T>(
-      { update: this, program, host, values, engine, views, keepsUpdates: options.stats === true },
-      carried,
-    );
+    writeLeaves(views.leaves("params"), found);
+    const carried = source && carry(program, views, source);
+    beginState(program, views, host, source);
+    return new Optimizer<T>({ program, host, values, engine, views, keepsUpdates: options.stats === true }, carried);
   }
 }
 
 const fromOf = ({ from }: InitOptions): Source | null => (from ? sourceOf(from as Optimizer) : null);
 
-/** What state begins with, where it begins with the parameters. */
+/** What state begins with, where it begins with the parameters; planes that were carried, or not, have begun. */
 function beginState({ slots, chain }: Program, views: PlaneViews, host: Host, source: Source | null): void {
   slots.forEach(({ initial }, slot) => {
-    if (initial !== "params") return;
+    if (initial !== "params" || source) return;
     views.leaves(slot).forEach((view, i) => {
       view?.set(views.leaves("params")[i]!);
     });

@@ -13,6 +13,15 @@ type Any = lanestep.Optimizer<unknown>;
 const groupsOf = (optimizer: unknown) => (optimizer as Any).internals.program.groups;
 
 describe.each(BACKENDS)("labels, on %s", (backend) => {
+  it("are asked for once a leaf", async () => {
+    const asked: string[] = [];
+    const update = masked(rate(1), (path) => asked.push(path) > 0);
+    await update.init({ a: of(0), b: [of(0)] }, { backend });
+    expect(asked).toEqual(["a", "b/0"]);
+    update.initSync({ a: of(0), b: [of(0)] }, { backend });
+    expect(asked).toEqual(["a", "b/0", "a", "b/0"]);
+  });
+
   const updates = { fast: rate(1), slow: rate(0.25), none: freeze() };
   /** By how much each leaf has gone down after gradients of ones. */
   function steps(labels: lanestep.Labels<"fast" | "slow" | "none">) {

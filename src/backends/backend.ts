@@ -1,4 +1,5 @@
 import type { Source } from "../program/compile.js";
+import type { Program } from "../program/program.js";
 import type { LayoutLeaf } from "../tree/layout.js";
 import type { FoundLeaf } from "../tree/leaf.js";
 
@@ -26,6 +27,13 @@ export interface Sums {
   readonly params: Float64Array;
 }
 
+/** By rule; empty for those that sum nothing up. */
+export const zeroSums = ({ chain, layout }: Program): Sums[] =>
+  chain.all.map(({ rule }) => {
+    const length = rule.kind === "norm" || rule.kind === "gate" ? layout.leaves.length : 0;
+    return { updates: new Float64Array(length), params: new Float64Array(length) };
+  });
+
 /** A program that owns its planes. Groups are those of the program. */
 export interface Engine {
   readonly backend: BackendInfo;
@@ -35,7 +43,9 @@ export interface Engine {
   spans(id: PlaneId): readonly Float32Array<ArrayBuffer>[];
   /** A step begins. */
   begin(): void;
-  /** `given`: gradients that are to be copied in by the first stage. */
+  /** Whether the first stage can copy gradients in while it adds them to a sum. */
+  readonly copiesIn: boolean;
+  /** `given`: gradients that it is to copy in, if it can. */
   stage(group: number, stage: number, mode: Mode, given: readonly (FoundLeaf | undefined)[] | null): void;
   /** What the passes of this rule have summed up. */
   sums(rule: number): Sums;
@@ -46,7 +56,7 @@ export interface Engine {
   /** Shows x to a user's function in the scratch plane, or zeros; and takes back what it made of it. */
   expose(group: number, isActive: boolean): void;
   takeBack(group: number): void;
-  zero(group: number, plane: "grads"): void;
+  zeroGrads(group: number): void;
   /** p ← p + g: what `emit` left to do. */
   apply(group: number): void;
   /** Sets the smallest numbers of decaying state to zero. */

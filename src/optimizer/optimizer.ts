@@ -39,7 +39,6 @@ export interface LoadOptions {
 
 /** What an optimizer is made of: no part of the interface. */
 export interface OptimizerParts {
-  readonly update: Update;
   readonly program: Program;
   readonly host: Host;
   readonly values: readonly StepValues[];
@@ -301,15 +300,12 @@ export class Optimizer<T = unknown> {
     return {
       ...this.#living(),
       ready: (caller) => this.#ready(caller),
-      hold: (phase) => {
-        this.#phase = phase;
-      },
     };
   }
 
   #run(caller: string, given: readonly unknown[], sink: "apply" | "emit"): boolean {
     const parts = this.#ready(caller);
-    const { program, runner, views } = parts;
+    const { program, engine, runner, views } = parts;
     this.#phase = "running";
     try {
       // Everything is checked before anything is written; the user's schedules, which may do anything, run first.
@@ -318,7 +314,7 @@ export class Optimizer<T = unknown> {
       // A given undefined is a mistake (a function without a return), not the gradients that stand in the views.
       if (given.length > 0 && (!given[0] || given[0] !== views.tree("grads"))) {
         found = matchTree(program.layout, given[0], "grads", (leaf) => isFrozen(program, leaf));
-        if (!program.isGathered || overlap(found, views.leaves("grads"))) {
+        if (!program.isGathered || !engine.copiesIn || overlap(found, views.leaves("grads"))) {
           writeLeaves(views.leaves("grads"), found);
           found = null;
         }
@@ -351,8 +347,6 @@ const busy: Record<Exclude<Phase, "ready">, string> = {
 export interface OptimizerInternals extends OptimizerParts {
   /** @throws StateError or DisposedError */
   ready(caller: string): void;
-  /** Refuses steps, or allows them again. */
-  hold(phase: "ready" | "saving"): void;
 }
 
 const nothing = (): void => {};

@@ -37,6 +37,8 @@ export interface Program {
   readonly chain: Chain;
   readonly layout: Layout;
   readonly slots: readonly ProgramSlot[];
+  /** Of each slot: the groups that have a piece of it. */
+  readonly groupsOfSlot: readonly (readonly number[])[];
   /** Of each group of the layout that is not frozen. */
   readonly groups: readonly GroupProgram[];
   /** Of each group: which set of leaves that came later it belongs to; 0 is none. */
@@ -113,6 +115,10 @@ export function programOf(tree: Tree, { chain, groupOf, groups, liveCount }: Gro
   const slots = slotsOf(chain);
   const indexed = indexSlots(slots);
   const compiled = groups.slice(0, liveCount).map(({ rules }) => compile(rules, indexed));
+  const groupsOfSlot = slots.map((): number[] => []);
+  compiled.forEach((group, g) => {
+    for (const slot of group.slots.flat()) groupsOfSlot[slot]!.push(g);
+  });
   const scopesOf = chain.all.map(() => new Set<number>());
   for (const { rules, scopes } of compiled) {
     rules.forEach(({ index }, local) => {
@@ -123,6 +129,7 @@ export function programOf(tree: Tree, { chain, groupOf, groups, liveCount }: Gro
     chain,
     layout: arrange(tree, groupOf, groups.length, liveCount),
     slots,
+    groupsOfSlot,
     groups: compiled,
     births: groups.slice(0, liveCount).map(({ birth }) => birth),
     actions: inOrder(compiled),

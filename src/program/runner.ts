@@ -74,7 +74,7 @@ export class Runner {
     let changed = active.length === 0;
     for (let group = 0; group < active.length; group++) {
       changed ||= active[group]!;
-      if (!active[group] && sink === "emit") this.#engine.zero(group, "grads");
+      if (!active[group] && sink === "emit") this.#engine.zeroGrads(group);
       if (active[group] && flushes) this.#engine.flush(group);
     }
     this.#commit();

@@ -5,13 +5,21 @@ import type { Barrier, GroupProgram } from "../../program/compile.js";
 import type { Program } from "../../program/program.js";
 import type { StepValues } from "../../program/values.js";
 import type { LayoutGroup, LayoutLeaf } from "../../tree/layout.js";
-import type { FoundLeaf } from "../../tree/leaf.js";
-import { type BackendInfo, type Engine, FLUSH_BELOW, type Mode, type PlaneId, type Sums } from "../backend.js";
+import {
+  type BackendInfo,
+  type Engine,
+  FLUSH_BELOW,
+  type Mode,
+  type PlaneId,
+  type Sums,
+  zeroSums,
+} from "../backend.js";
 
 type Plane = Float32Array<ArrayBuffer>;
 
 export class ReferenceEngine implements Engine {
   readonly backend: BackendInfo;
+  readonly copiesIn = false;
   readonly #program: Program;
   readonly #values: readonly StepValues[];
   readonly #planes = new Map<PlaneId, Plane>();
@@ -24,27 +32,20 @@ export class ReferenceEngine implements Engine {
     this.backend = { name: "reference", path: "reference", reason };
     this.#program = program;
     this.#values = values;
-    const { layout, groups } = program;
+    const { layout, isCustom } = program;
     this.#x = new Float64Array(layout.live);
-    const isCustom = groups.some(({ stages }) => stages.some(({ barrier }) => barrier?.kind === "custom"));
     this.#planes.set("params", new Float32Array(layout.size));
     for (const id of ["grads", ...(isCustom ? ["scratch"] : []), ...(keepsUpdates ? ["updates"] : [])]) {
       this.#planes.set(id as PlaneId, new Float32Array(layout.live));
     }
-    this.#slots = program.slots.map(
-      ({ initial }, slot) =>
-        new Map(
-          groups.flatMap((group, g): [number, Plane][] => {
-            const { begin, end } = layout.groups[g]!;
-            if (!group.slots.flat().includes(slot)) return [];
-            return [[g, new Float32Array(end - begin).fill(typeof initial === "number" ? initial : 0)]];
-          }),
-        ),
-    );
-    this.#sums = program.chain.all.map(() => {
-      const zeros = () => new Float64Array(layout.leaves.length);
-      return { updates: zeros(), params: zeros() };
+    this.#slots = program.slots.map(({ initial }, slot) => {
+      const pieces = program.groupsOfSlot[slot]!.map((g): [number, Plane] => {
+        const { begin, end } = layout.groups[g]!;
+        return [g, new Float32Array(end - begin).fill(typeof initial === "number" ? initial : 0)];
+      });
+      return new Map(pieces);
     });
+    this.#sums = zeroSums(program);
   }
 
   view(id: PlaneId, leaf: LayoutLeaf): Plane | null {
@@ -64,15 +65,7 @@ export class ReferenceEngine implements Engine {
     this.#x.set(this.#planes.get("grads")!);
   }
 
-  stage(group: number, stage: number, mode: Mode, given: readonly (FoundLeaf | undefined)[] | null): void {
-    if (given) {
-      for (const leaf of this.#layout(group).leaves) {
-        const grads = of(this.#planes.get("grads")!, leaf);
-        const { data } = given[leaf.index]!;
-        grads.set(typeof data === "number" ? [data] : data!);
-        of(this.#x, leaf).set(grads);
-      }
-    }
+  stage(group: number, stage: number, mode: Mode): void {
     const { stages } = this.#program.groups[group]!;
     const { rules, barrier } = stages[stage]!;
     // What the norm or the mean at the end of the last stage came to.
@@ -106,8 +99,8 @@ export class ReferenceEngine implements Engine {
     this.#of(group).set(this.#of(group, this.#planes.get("scratch")!));
   }
 
-  zero(group: number, plane: "grads"): void {
-    this.#of(group, this.#planes.get(plane)!).fill(0);
+  zeroGrads(group: number): void {
+    this.#of(group, this.#planes.get("grads")!).fill(0);
   }
 
   apply(group: number): void {

@@ -47,21 +47,20 @@ export interface Extras {
 }
 
 /** The planes of a program, in order. */
-export function planeSizes({ layout, slots, groups, chain }: Program, { tileBytes, updates }: Extras): PlaneSize[] {
+export function planeSizes(
+  { layout, slots, groupsOfSlot, groups, chain }: Program,
+  { tileBytes, updates }: Extras,
+): PlaneSize[] {
   const sized = (name: string, id: PlaneSize["id"], elements: number, group = -1) => {
     return { name, id, bytes: elements * 4, group };
   };
-  const groupsOf = slots.map((): number[] => []);
-  groups.forEach((program, group) => {
-    for (const slot of program.slots.flat()) groupsOf[slot]!.push(group);
-  });
   const wants = (scratch: "leaf" | "tree") => layout.groups.filter((_, g) => groups[g]?.scratch === scratch);
   const longest = wants("leaf").flatMap(({ leaves }) => leaves.map(({ length }) => padded(length)));
   return [
     sized("params", "params", layout.size),
     sized("grads", "grads", layout.live),
     ...slots.flatMap(({ name, rule }, slot) =>
-      groupsOf[slot]!.map((group) => {
+      groupsOfSlot[slot]!.map((group) => {
         const { begin, end } = layout.groups[group]!;
         return sized(`${chain.all[rule]!.address}.${name}`, slot, end - begin, group);
       }),

@@ -3,7 +3,7 @@ import type { Program } from "../../program/program.js";
 import type { StepValues } from "../../program/values.js";
 import type { LayoutLeaf } from "../../tree/layout.js";
 import type { FoundLeaf } from "../../tree/leaf.js";
-import type { BackendInfo, Engine, Mode, PlaneId, Sums } from "../backend.js";
+import { type BackendInfo, type Engine, type Mode, type PlaneId, type Sums, zeroSums } from "../backend.js";
 import { type Arena, addressOf, arenaOf } from "./arena.js";
 import {
   type LoopRunner,
@@ -53,6 +53,7 @@ function slotAddresses({ slots }: GroupProgram, arena: Arena, group: number): nu
 /** Runs a program over one arena of a WebAssembly memory. */
 export class WasmEngine implements Engine {
   readonly backend: BackendInfo;
+  readonly copiesIn = true;
   readonly #program: Program;
   readonly #arena: Arena;
   readonly #loops: CodeSource;
@@ -77,10 +78,7 @@ export class WasmEngine implements Engine {
     const tileBytes = loops.path === "tiles" ? TILE : 0;
     this.#arena = arenaOf(program, { tileBytes, updates: keepsUpdates }, loops.kernels);
     const { leaves } = program.layout;
-    this.#sums = program.chain.all.map(({ rule }) => {
-      const length = rule.kind === "norm" || rule.kind === "gate" ? leaves.length : 0;
-      return { updates: new Float64Array(length), params: new Float64Array(length) };
-    });
+    this.#sums = zeroSums(program);
     this.#groups = program.groups.map((group, g) => ({
       program: group,
       layout: program.layout.groups[g]!,
@@ -168,14 +166,13 @@ export class WasmEngine implements Engine {
   }
 
   expose(group: number, isActive: boolean): void {
-    if (!isActive) this.zero(group, "scratch");
+    if (!isActive) this.#zero(group, this.#arena.scratch);
   }
 
   takeBack(): void {}
 
-  zero(group: number, plane: "grads" | "scratch"): void {
-    const { begin, end } = this.#program.layout.groups[group]!;
-    this.#floats(this.#arena[plane] + begin * 4, end - begin).fill(0);
+  zeroGrads(group: number): void {
+    this.#zero(group, this.#arena.grads);
   }
 
   apply(group: number): void {
@@ -194,6 +191,11 @@ export class WasmEngine implements Engine {
     const { begin, end } = this.#program.layout.groups[group]!;
     this.#apply ??= this.#runner(APPLY, []);
     if (end > begin) this.#apply.run(x, 0, begin * 4, end * 4);
+  }
+
+  #zero(group: number, plane: number): void {
+    const { begin, end } = this.#program.layout.groups[group]!;
+    this.#floats(plane + begin * 4, end - begin).fill(0);
   }
 
   #floats(address: number, length: number): Float32Array<ArrayBuffer> {
