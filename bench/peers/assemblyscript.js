@@ -13,6 +13,8 @@ import { ADAM, clipFactor, Generator, PLANE_GAP, Scalars } from "../settings.js"
 const { link } = await import(new URL("../../build/js/link/link.js", import.meta.url).href);
 
 const PAGE = 65536;
+/** Where the linked loop reads its pointers and constants: see src/link/link.ts. */
+const BLOCK = 1024;
 
 /**
  * @typedef {object} Kernels
@@ -114,7 +116,16 @@ export function linkedLoop(memory) {
   const module = new WebAssembly.Module(link([signature]));
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
   const loop = /** @type {(...args: number[]) => void} */ (exports[signature]);
+  const pointers = new Uint32Array(memory.buffer, BLOCK);
+  const constants = new Float32Array(memory.buffer, BLOCK);
   /** @type {Kernels["adamw"]} */
-  return (p, g, m, v, bytes, clip, rest1, b2, rest2, root, eps, alpha, beta) =>
-    loop(p, g, 0, 0, bytes, clip, m, v, rest1, b2, rest2, root, eps, alpha, beta);
+  return (p, g, m, v, bytes, clip, rest1, b2, rest2, root, eps, alpha, beta) => {
+    constants[0] = clip;
+    pointers[1] = m;
+    pointers[2] = v;
+    [rest1, b2, rest2, root, eps, alpha, beta].forEach((constant, i) => {
+      constants[3 + i] = constant;
+    });
+    loop(BLOCK, p, g, 0, 0, bytes);
+  };
 }

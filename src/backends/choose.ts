@@ -3,7 +3,7 @@ import type { Program } from "../program/program.js";
 import type { StepValues } from "../program/values.js";
 import type { Engine } from "./backend.js";
 import { ReferenceEngine } from "./reference/engine.js";
-import { measure } from "./wasm/arena.js";
+import { measure, noExtras } from "./wasm/arena.js";
 import { type CodeSource, signaturesOf, WasmEngine } from "./wasm/engine.js";
 import { compileKernels, compileLoop, prepare, SHARED_PAGES } from "./wasm/modules.js";
 
@@ -33,7 +33,7 @@ let warned = false;
 export function createEngine(program: Program, values: readonly StepValues[], options: InitOptions): Engine {
   const { backend, warn, stats = false } = options;
   const reference = (reason: string) => {
-    measure(program, { tileBytes: 0, updates: stats });
+    measure(program, { ...noExtras, updates: stats });
     return new ReferenceEngine(program, values, reason, stats);
   };
   if (backend === "reference") return reference("asked for");

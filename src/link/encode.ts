@@ -2,7 +2,6 @@
 // https://webassembly.github.io/spec/core/binary/
 
 export const I32 = 0x7f;
-export const F32 = 0x7d;
 export const V128 = 0x7b;
 
 /** One instruction byte after another; numbers below 256. */
@@ -13,6 +12,7 @@ const LOCAL_SET = 0x21;
 
 const SIMD = 0xfd;
 const ALIGN_16 = 0x04;
+const ALIGN_4 = 0x02;
 
 export function unsigned(value: number): Code {
   const bytes: Code = [];
@@ -45,7 +45,9 @@ export const branchIf = (depth: number): Code => [0x0d, ...unsigned(depth)];
 export const end: Code = [0x0b];
 export const load = (offset: number): Code => [SIMD, 0x00, ALIGN_16, ...unsigned(offset)];
 export const store = (offset: number): Code => [SIMD, 0x0b, ALIGN_16, ...unsigned(offset)];
-export const splat: Code = [SIMD, 0x13];
+/** Of the f32 at an address, in all four lanes. */
+export const loadSplat = (offset: number): Code => [SIMD, 0x09, ALIGN_4, ...unsigned(offset)];
+export const loadI32 = (offset: number): Code => [0x28, ALIGN_4, ...unsigned(offset)];
 export const add: Code = [SIMD, 0xe4, 0x01];
 export const multiply: Code = [SIMD, 0xe6, 0x01];
 

@@ -1,6 +1,9 @@
-// Joins bodies into loops. A loop takes, in bytes: the planes p, x and out, the range [begin, end) of offsets into them
-// (on 64-byte lines, begin < end: empty ranges are the caller's to skip); then token by token the pointers of its slots
-// and its constants (f32, splatted once before the loop).
+// Joins bodies into loops. A loop takes, in bytes: its block, the planes p, x and out, and the range [begin, end) of
+// offsets into them (on 64-byte lines, begin < end: empty ranges are the caller's to skip). The block holds token by token
+// the pointers of its slots (i32) and its constants (f32), read once before the loop.
+//
+//   block | slot | slot | constant | … | slot | constant | …
+//         | first token                | second token      4 bytes each
 //
 //   loop
 //     P ← p + i, X ← x + i, …
@@ -9,7 +12,9 @@
 //   while i < end
 //
 // Four vectors an iteration: one costs 20 % at 1 M parameters, eight spill registers. Addresses baked in as immediates
-// gain nothing in V8 and cost 20 % in JavaScriptCore: they are arguments.
+// gain nothing in V8 and cost 20 % in JavaScriptCore. What gained nothing either (Adam, 16 k to 16 M): all four loads of x
+// before the first store, p loaded where it is used, pointers that count up instead of being added. A load from the line
+// 512 bytes or a page ahead, as a prefetch, costs 20 and 40 % at 16 M.
 
 import { bodies } from "../generated/bodies.js";
 import * as wasm from "./encode.js";
@@ -17,6 +22,8 @@ import type { Sink, Token } from "./signature.js";
 
 const LINE = 64;
 const VECTOR = 16;
+/** Bytes of a slot's pointer, or of a constant, in a block. */
+export const CELL = 4;
 
 /** A body as the build cut it out: see scripts/bodies.mjs. */
 export interface Body {
@@ -43,13 +50,8 @@ export function link(signatures: readonly string[]): Uint8Array<ArrayBuffer> {
 function linkLoop(signature: string): wasm.FunctionCode {
   const tokens = signature.split("|") as Token[];
   const sink = tokens.pop() as unknown as Sink;
-  const params: number[] = [wasm.I32, wasm.I32, wasm.I32, wasm.I32, wasm.I32];
-  const [p, x, out, begin, end] = [0, 1, 2, 3, 4] as const;
-  const args = tokens.map((token) => {
-    const { slots, constants } = arity(token);
-    const take = (count: number, type: number) => Array.from({ length: count }, () => params.push(type) - 1);
-    return { token, slots: take(slots, wasm.I32), constants: take(constants, wasm.F32) };
-  });
+  const params = new Array<number>(6).fill(wasm.I32);
+  const [block, p, x, out, begin, end] = [0, 1, 2, 3, 4, 5] as const;
 
   const locals: number[] = [];
   const local = (type: number) => params.length + locals.push(type) - 1;
@@ -65,13 +67,19 @@ function linkLoop(signature: string): wasm.FunctionCode {
   const OUT = local(wasm.I32);
   const u = local(wasm.V128);
   const parameter = local(wasm.V128);
-  const steps = args.map(({ token, slots, constants }) => {
-    const registers = constants.map((index) => {
-      const register = local(wasm.V128);
-      emit(wasm.get(index), wasm.splat, wasm.set(register));
+  let at = 0;
+  const fromBlock = (count: number, type: number, load: (offset: number) => wasm.Code): number[] =>
+    Array.from({ length: count }, () => {
+      const register = local(type);
+      emit(wasm.get(block), load(at), wasm.set(register));
+      at += CELL;
       return register;
     });
-    const pointers = slots.map((index) => ({ index, pointer: local(wasm.I32) }));
+  const steps = tokens.map((token) => {
+    const { slots, constants } = arity(token);
+    const bases = fromBlock(slots, wasm.I32, wasm.loadI32);
+    const registers = fromBlock(constants, wasm.V128, wasm.loadSplat);
+    const pointers = bases.map((base) => ({ base, pointer: local(wasm.I32) }));
     const body = bodyOf(token);
     return {
       registers,
@@ -85,7 +93,7 @@ function linkLoop(signature: string): wasm.FunctionCode {
   address(x, X);
   if (needsP) address(p, P);
   if (sink !== "apply") address(out, OUT);
-  for (const { pointers } of steps) for (const { index, pointer } of pointers) address(index, pointer);
+  for (const { pointers } of steps) for (const { base, pointer } of pointers) address(base, pointer);
   for (let offset = 0; offset < LINE; offset += VECTOR) {
     emit(wasm.get(X), wasm.load(offset), wasm.set(u));
     if (needsP) emit(wasm.get(P), wasm.load(offset), wasm.set(parameter));

@@ -1,4 +1,4 @@
-import { planeSizes } from "../backends/wasm/arena.js";
+import { noExtras, planeSizes } from "../backends/wasm/arena.js";
 import { signaturesOf } from "../backends/wasm/engine.js";
 import type { Program } from "../program/program.js";
 
@@ -59,7 +59,7 @@ class Table implements Plan {
 
 export function planOf(program: Program, updates: boolean): Plan {
   const { layout, groups } = program;
-  const sizes = planeSizes(program, { tileBytes: 0, updates });
+  const sizes = planeSizes(program, { ...noExtras, updates });
   // Groups have a piece each of a slot.
   const named = new Map<string, number>();
   for (const { name, bytes } of sizes) if (bytes > 0) named.set(name, (named.get(name) ?? 0) + bytes);

@@ -6,7 +6,7 @@ import { Heap, MAX_BYTES } from "./heap.js";
 /**
  * The planes of one optimizer, one behind the other. A slot has a piece for each group that its rule meets.
  *
- *     | params | gap | grads | gap | slot 0 | gap | … | scratch | gap | tile |
+ *     | params | gap | grads | gap | slot 0 | gap | … | scratch | gap | tile | blocks |
  *
  * Addresses are those where the element 0 of the layout would stand, in bytes: so that one range of offsets serves all
  * planes of a group. They wrap around at 2^32, as pointers of a linked loop do.
@@ -20,6 +20,8 @@ export interface Arena {
   readonly scratch: number;
   readonly leafScratch: number;
   readonly tile: number;
+  /** What loops read their pointers and constants from. */
+  readonly blocks: number;
   /** By slot and group. */
   readonly slots: readonly ReadonlyMap<number, number>[];
 }
@@ -35,7 +37,7 @@ const GAP_FROM = 2 ** 24;
 export interface PlaneSize {
   readonly name: string;
   readonly bytes: number;
-  readonly id: PlaneId | "leafScratch" | "tile";
+  readonly id: PlaneId | "leafScratch" | "tile" | "blocks";
   /** Of a slot. */
   readonly group: number;
 }
@@ -43,13 +45,17 @@ export interface PlaneSize {
 /** What an optimizer wants beside what its program says. */
 export interface Extras {
   readonly tileBytes: number;
+  readonly blockBytes: number;
   readonly updates: boolean;
 }
+
+/** Of plans, and of other backends. */
+export const noExtras: Extras = { tileBytes: 0, blockBytes: 0, updates: false };
 
 /** The planes of a program, in order. */
 export function planeSizes(
   { layout, slots, groupsOfSlot, groups, chain }: Program,
-  { tileBytes, updates }: Extras,
+  { tileBytes, blockBytes, updates }: Extras,
 ): PlaneSize[] {
   const sized = (name: string, id: PlaneSize["id"], elements: number, group = -1) => {
     return { name, id, bytes: elements * 4, group };
@@ -73,6 +79,7 @@ export function planeSizes(
       longest.reduce((most, length) => Math.max(most, length), 0),
     ),
     sized("tile", "tile", tileBytes / 4),
+    sized("blocks", "blocks", padded(blockBytes / 4)),
   ].filter(({ bytes, id }) => bytes > 0 || typeof id === "number");
 }
 
@@ -101,7 +108,7 @@ export function arenaOf(program: Program, extras: Extras, kernels: WebAssembly.M
     throw new RangeError(`the engine has no memory left for ${megabytes(total)}: ${table}`, { cause: error });
   }
   let at = room.base;
-  const named = { params: at, grads: at, updates: at, scratch: at, leafScratch: at, tile: at };
+  const named = { params: at, grads: at, updates: at, scratch: at, leafScratch: at, tile: at, blocks: at };
   const slots = program.slots.map(() => new Map<number, number>());
   for (const plane of planes) {
     if (typeof plane.id === "number")

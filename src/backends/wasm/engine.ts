@@ -6,6 +6,7 @@ import type { FoundLeaf } from "../../tree/leaf.js";
 import { type BackendInfo, type Engine, type Mode, type PlaneId, type Sums, zeroSums } from "../backend.js";
 import { type Arena, addressOf, arenaOf } from "./arena.js";
 import {
+  blockBytes,
   type LoopRunner,
   type LoopSink,
   linkedLoop,
@@ -36,6 +37,14 @@ export function signaturesOf(group: GroupProgram, sink: "apply" | "emit" = "appl
 const sinksOf = (sink: "park" | "result" | number, result: LoopSink): LoopSink[] =>
   typeof sink === "number" ? ["start", "add"] : [sink === "park" ? "park" : result];
 
+/** What the blocks of a group's loops take; `step()` and `update()` have their own. */
+const blocksOf = (group: GroupProgram): number =>
+  2 *
+  group.stages
+    .flatMap(({ passes }) => passes)
+    .flatMap((pass) => (pass.kind === "loop" ? planLoop(group, pass, "park").variants : []))
+    .reduce((bytes, variant) => bytes + blockBytes(variant), 0);
+
 /** Where code comes from: linked and compiled here, or in modules that were made ahead. */
 export interface CodeSource {
   readonly path: "linked" | "warmed" | "tiles";
@@ -63,6 +72,8 @@ export class WasmEngine implements Engine {
   readonly #prepared: readonly (readonly Partial<Record<Mode, readonly PreparedPass[]>>[])[];
   readonly #keeps: boolean;
   #apply: LoopRunner | null = null;
+  /** Where the next block begins. */
+  #block: number;
 
   constructor(
     program: Program,
@@ -76,7 +87,9 @@ export class WasmEngine implements Engine {
     this.#loops = loops;
     this.#keeps = keepsUpdates;
     const tileBytes = loops.path === "tiles" ? TILE : 0;
-    this.#arena = arenaOf(program, { tileBytes, updates: keepsUpdates }, loops.kernels);
+    const blocks = program.groups.reduce((bytes, group) => bytes + blocksOf(group), 0);
+    this.#arena = arenaOf(program, { tileBytes, blockBytes: blocks, updates: keepsUpdates }, loops.kernels);
+    this.#block = this.#arena.blocks;
     const { leaves } = program.layout;
     this.#sums = zeroSums(program);
     this.#groups = program.groups.map((group, g) => ({
@@ -223,12 +236,15 @@ export class WasmEngine implements Engine {
 
   #runner(variant: Variant, slots: readonly number[]): LoopRunner {
     const { heap, params, tile } = this.#arena;
+    const room = { floats: heap.floats, pointers: heap.pointers, params, slots };
+    const block = this.#block;
+    this.#block += blockBytes(variant);
     const given = this.#loops.module ? heap.given(this.#loops.module) : {};
     if (this.#loops.path === "tiles" && !given[variant.signature]) {
       const missing = tileSignatures(variant).filter((signature) => !given[signature]);
       if (missing.length > 0) throw new Error(`the module has no loop ${missing.join(", ")}`);
-      return tiledLoop(given, variant, params, slots, tile);
+      return tiledLoop(given, variant, room, block, tile);
     }
-    return linkedLoop(given[variant.signature] ?? heap.loop(variant.signature), variant, params, slots);
+    return linkedLoop(given[variant.signature] ?? heap.loop(variant.signature), variant, room, block);
   }
 }

@@ -23,8 +23,8 @@ interface Kernels {
   flush(begin: number, end: number): void;
 }
 
-/** A linked loop: pointers, range, slots and constants, as src/link/link.ts says. */
-export type Loop = (...args: readonly number[]) => void;
+/** A linked loop, all in bytes: see src/link/link.ts. */
+export type Loop = (block: number, p: number, x: number, out: number, begin: number, end: number) => void;
 
 const PAGE = 65536;
 /** The last page stays out: an end pointer of 2^32 would be 0. */
@@ -41,6 +41,9 @@ export const MAX_BYTES = MAX_PAGES * PAGE - BEGIN;
 export class Heap {
   readonly kernels: Kernels;
   readonly buffer: ArrayBuffer;
+  /** All of it. */
+  readonly floats: Float32Array;
+  readonly pointers: Uint32Array;
   readonly #loops = new Map<string, Loop>();
   readonly #given = new Map<WebAssembly.Module, Readonly<Record<string, Loop>>>();
   #top = BEGIN;
@@ -50,6 +53,8 @@ export class Heap {
     // Kernels that were compiled ahead have the memory of small arenas.
     if (kernels && pages > SHARED_PAGES) this.kernels.memory.grow(pages - SHARED_PAGES);
     this.buffer = this.kernels.memory.buffer;
+    this.floats = new Float32Array(this.buffer);
+    this.pointers = new Uint32Array(this.buffer);
   }
 
   /**

@@ -1,5 +1,6 @@
 // From a loop pass of a program to calls of linked loops.
 
+import { CELL } from "../../link/link.js";
 import { signatureOf, type Token } from "../../link/signature.js";
 import type { GroupProgram, Operation, Pass } from "../../program/compile.js";
 import { type Expression, evaluate, value } from "../../program/form.js";
@@ -93,37 +94,54 @@ export function variantAt({ choices }: LoopPlan, program: GroupProgram, { option
   return index;
 }
 
-/** One call of a loop: pointers to planes in bytes, the range in bytes from their begin, then slots and constants. */
+/** Bytes that the blocks of a variant take: see src/link/link.ts. */
+export const blockBytes = ({ steps }: Variant): number =>
+  steps.reduce((bytes, { slots, constants }) => bytes + CELL * (slots.length + constants.length), 0);
+
+/** One call of a loop. Its block holds the pointers of its slots for good, and its constants from step to step. */
 class Call {
   readonly #loop: Loop;
-  readonly #args: number[];
-  readonly #constants: (Constant & { readonly at: number })[] = [];
+  readonly #block: number;
+  readonly #params: number;
+  readonly #floats: Float32Array;
+  /** With the constants' places in the memory, in cells. */
+  readonly #constants: readonly (Constant & { readonly at: number })[];
 
-  constructor(loop: Loop, steps: readonly Step[], params: number, slotBases: readonly number[]) {
+  constructor(loop: Loop, steps: readonly Step[], room: Room, block: number) {
+    const { floats, pointers, params, slots: bases } = room;
     this.#loop = loop;
-    this.#args = [params, 0, 0, 0, 0];
-    for (const { slots, constants } of steps) {
-      for (const slot of slots) this.#args.push(slotBases[slot]!);
-      for (const constant of constants) this.#constants.push({ ...constant, at: this.#args.push(0) - 1 });
-    }
+    this.#block = block;
+    this.#params = params;
+    this.#floats = floats;
+    let at = block / CELL;
+    this.#constants = steps.flatMap(({ slots, constants }) => {
+      for (const slot of slots) pointers[at++] = bases[slot]!;
+      return constants.map((constant) => ({ ...constant, at: at++ }));
+    });
   }
 
   /** Takes the constants of the step: they are rounded to f32 here, once. */
   set(values: Float64Array): void {
-    for (let i = 0; i < this.#constants.length; i++) {
-      const { at, expression, absent } = this.#constants[i]!;
-      this.#args[at] = evaluate(expression, values, absent);
+    const constants = this.#constants;
+    for (let i = 0; i < constants.length; i++) {
+      const { at, expression, absent } = constants[i]!;
+      this.#floats[at] = evaluate(expression, values, absent);
     }
   }
 
   run(x: number, out: number, begin: number, end: number): void {
-    const args = this.#args;
-    args[1] = x;
-    args[2] = out;
-    args[3] = begin;
-    args[4] = end;
-    this.#loop(...args);
+    this.#loop(this.#block, this.#params, x, out, begin, end);
   }
+}
+
+/** Where a loop runs. */
+export interface Room {
+  /** All of the memory. */
+  readonly floats: Float32Array;
+  readonly pointers: Uint32Array;
+  /** Where the parameters begin, and the slots of the group, in bytes. */
+  readonly params: number;
+  readonly slots: readonly number[];
 }
 
 /** A pass, ready to run over ranges of one arena. */
@@ -133,9 +151,8 @@ export interface LoopRunner {
   run(x: number, out: number, begin: number, end: number): void;
 }
 
-export function linkedLoop(loop: Loop, { steps }: Variant, params: number, slotBases: readonly number[]): LoopRunner {
-  return new Call(loop, steps, params, slotBases);
-}
+export const linkedLoop = (loop: Loop, { steps }: Variant, room: Room, block: number): LoopRunner =>
+  new Call(loop, steps, room, block);
 
 /** Bytes of a tile: with the slots' it stays in the first-level cache. */
 export const TILE = 4096;
@@ -152,13 +169,17 @@ export function tileSignatures({ steps, signature }: Variant): string[] {
 export function tiledLoop(
   loops: Readonly<Record<string, Loop>>,
   variant: Variant,
-  params: number,
-  slotBases: readonly number[],
+  room: Room,
+  block: number,
   tile: number,
 ): LoopRunner {
-  const calls = tileSignatures(variant).map(
-    (signature, i) => new Call(loops[signature]!, variant.steps.slice(i, i + 1), params, slotBases),
-  );
+  let next = block;
+  const calls = tileSignatures(variant).map((signature, i) => {
+    const steps = variant.steps.slice(i, i + 1);
+    const own = next;
+    next += blockBytes({ signature, steps });
+    return new Call(loops[signature]!, steps, room, own);
+  });
   return {
     set(values) {
       for (const call of calls) call.set(values);
