@@ -1,4 +1,4 @@
-import { createEngine, type InitOptions, prepareEngine } from "./backends/choose.js";
+import { createEngine, type InitOptions } from "./backends/choose.js";
 import { type Plan as CarryPlan, carry, planCarry, type Source } from "./optimizer/carry.js";
 import { copyPlain } from "./optimizer/custom.js";
 import { sourceOf } from "./optimizer/from.js";
@@ -69,16 +69,10 @@ export class Update {
    * ```
    */
   async init<const T>(params: T, options: InitOptions = {}): Promise<Optimizer<T>> {
-    const checked = readInitOptions(options);
-    const { tree, found } = readTree(params, "params");
-    let met = this.#meet(tree, fromOf(checked));
-    await prepareEngine(met.program, checked);
-    // The one it goes on from may have made steps meanwhile.
-    if (checked.from) met = this.#meet(tree, fromOf(checked));
-    return this.#optimizer(met, found, checked);
+    return this.initSync(params, options);
   }
 
-  /** {@link init} without a promise, for class constructors: it compiles where it stands. */
+  /** {@link init} without a promise, for class constructors. */
   initSync<const T>(params: T, options: InitOptions = {}): Optimizer<T> {
     const checked = readInitOptions(options);
     const { tree, found } = readTree(params, "params");
@@ -155,7 +149,6 @@ export class Update {
     });
     const update = rules === this.rules ? this : new Update(rules);
     const met = update.#meet(read.tree, source);
-    await prepareEngine(met.program, checked);
     const optimizer = update.#optimizer<T>(met, read.found, checked);
     takeControls();
     return optimizer;

@@ -5,7 +5,7 @@ import type { Engine } from "./backend.js";
 import { ReferenceEngine } from "./reference/engine.js";
 import { measure, noExtras } from "./wasm/arena.js";
 import { type CodeSource, signaturesOf, WasmEngine } from "./wasm/engine.js";
-import { compileKernels, compileLoop, prepare, SHARED_PAGES } from "./wasm/modules.js";
+import { compileKernels, compileLoop, SHARED_PAGES } from "./wasm/modules.js";
 
 /** Options of `init` and `initSync`. */
 export interface InitOptions {
@@ -29,7 +29,7 @@ export interface InitOptions {
 
 let warned = false;
 
-/** Makes the engine of a program; what was prepared is found compiled. */
+/** Makes the engine of a program. */
 export function createEngine(program: Program, values: readonly StepValues[], options: InitOptions): Engine {
   const { backend, warn, stats = false } = options;
   const reference = (reason: string) => {
@@ -47,13 +47,6 @@ export function createEngine(program: Program, values: readonly StepValues[], op
     console.warn(`lanestep: ${code}. The reference backend runs instead, about 20 times slower.`);
   }
   return reference(code);
-}
-
-/** Compiles what {@link createEngine} will want, off the caller's thread of control. What fails here fails there. */
-export async function prepareEngine(program: Program, options: InitOptions): Promise<void> {
-  const { backend, module, kernels } = options;
-  if (backend === "reference" || typeof WebAssembly !== "object") return;
-  await prepare(missingLoops(program, options, exported(module)), !kernels).catch(() => undefined);
 }
 
 const reasons: Record<CodeSource["path"], string> = {

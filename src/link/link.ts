@@ -21,7 +21,8 @@ import * as wasm from "./encode.js";
 import type { Sink, Token } from "./signature.js";
 
 const LINE = 64;
-const VECTOR = 16;
+/** Where the vectors of a line begin. */
+const VECTORS = [0, 16, 32, 48];
 /** Bytes of a slot's pointer, or of a constant, in a block. */
 export const CELL = 4;
 
@@ -52,100 +53,92 @@ function linkLoop(signature: string): wasm.FunctionCode {
   const sink = tokens.pop() as unknown as Sink;
   const params = new Array<number>(6).fill(wasm.I32);
   const [block, p, x, out, begin, end] = [0, 1, 2, 3, 4, 5] as const;
-
   const locals: number[] = [];
   const local = (type: number) => params.length + locals.push(type) - 1;
-  const code: wasm.Code = [];
-  const emit = (...parts: wasm.Code[]) => {
-    for (const part of parts) for (const byte of part) code.push(byte);
-  };
-
-  const needsP = sink === "apply" || tokens.some((token) => bodyOf(token)?.readsP ?? token === "decay");
   const i = local(wasm.I32);
-  const P = local(wasm.I32);
-  const X = local(wasm.I32);
-  const OUT = local(wasm.I32);
   const u = local(wasm.V128);
   const parameter = local(wasm.V128);
-  let at = 0;
+
+  // Three parts: what is done once, then in the loop the pointers, and one vector.
+  const once: wasm.Code = [];
+  const pointers: wasm.Code = [];
+  const vector: wasm.Code = [];
+  const pointer = (base: number): number => {
+    const at = local(wasm.I32);
+    pointers.push(...wasm.get(base), ...wasm.get(i), ...wasm.i32Add, ...wasm.set(at));
+    return at;
+  };
+  let cell = 0;
   const fromBlock = (count: number, type: number, load: (offset: number) => wasm.Code): number[] =>
     Array.from({ length: count }, () => {
       const register = local(type);
-      emit(wasm.get(block), load(at), wasm.set(register));
-      at += CELL;
+      once.push(...wasm.get(block), ...load(cell), ...wasm.set(register));
+      cell += CELL;
       return register;
     });
-  const steps = tokens.map((token) => {
-    const { slots, constants } = arity(token);
-    const bases = fromBlock(slots, wasm.I32, wasm.loadI32);
-    const registers = fromBlock(constants, wasm.V128, wasm.loadSplat);
-    const pointers = bases.map((base) => ({ base, pointer: local(wasm.I32) }));
-    const body = bodyOf(token);
-    return {
-      registers,
-      pointers,
-      emitVector: body ? bodyEmitter(body, registers, pointers) : linearEmitter(registers),
-    };
-  });
 
-  emit(wasm.get(begin), wasm.set(i), wasm.loop);
-  const address = (base: number, pointer: number) => emit(wasm.get(base), wasm.get(i), wasm.i32Add, wasm.set(pointer));
-  address(x, X);
-  if (needsP) address(p, P);
-  if (sink !== "apply") address(out, OUT);
-  for (const { pointers } of steps) for (const { base, pointer } of pointers) address(base, pointer);
-  for (let offset = 0; offset < LINE; offset += VECTOR) {
-    emit(wasm.get(X), wasm.load(offset), wasm.set(u));
-    if (needsP) emit(wasm.get(P), wasm.load(offset), wasm.set(parameter));
-    for (const { emitVector } of steps) emit(emitVector(offset), wasm.set(u));
-    if (sink === "store") emit(wasm.get(OUT), wasm.get(u), wasm.store(offset));
-    else if (sink === "add")
-      emit(wasm.get(OUT), wasm.get(OUT), wasm.load(offset), wasm.get(u), wasm.add, wasm.store(offset));
-    else emit(wasm.get(P), wasm.get(parameter), wasm.get(u), wasm.add, wasm.store(offset));
+  vector.push(...wasm.get(pointer(x)), ...wasm.load, ...wasm.set(u));
+  const needsP = sink === "apply" || tokens.some((token) => bodyOf(token)?.readsP ?? token === "decay");
+  const P = needsP ? pointer(p) : 0;
+  if (needsP) vector.push(...wasm.get(P), ...wasm.load, ...wasm.set(parameter));
+  for (const token of tokens) {
+    const { slots, constants } = arity(token);
+    const own = fromBlock(slots, wasm.I32, wasm.loadI32).map(pointer);
+    const registers = fromBlock(constants, wasm.V128, wasm.loadSplat);
+    const body = bodyOf(token);
+    vector.push(...(body ? bodyCode(body, registers, own) : linearCode(registers)), ...wasm.set(u));
   }
-  emit(wasm.get(i), wasm.i32Const(LINE), wasm.i32Add, wasm.tee(i), wasm.get(end), wasm.i32LessUnsigned);
-  emit(wasm.branchIf(0), wasm.end);
+  if (sink === "apply") {
+    vector.push(...wasm.get(P), ...wasm.get(parameter), ...wasm.get(u), ...wasm.add, ...wasm.store);
+  } else {
+    const OUT = wasm.get(pointer(out));
+    const sum = sink === "add" ? [...OUT, ...wasm.load, ...wasm.get(u), ...wasm.add] : wasm.get(u);
+    vector.push(...OUT, ...sum, ...wasm.store);
+  }
+  const advance = [...wasm.get(i), ...wasm.i32Const(LINE), ...wasm.i32Add, ...wasm.tee(i)];
+  const code = once.concat(
+    wasm.get(begin),
+    wasm.set(i),
+    wasm.loop,
+    pointers,
+    wasm.repeat(vector, VECTORS),
+    advance,
+    wasm.get(end),
+    wasm.i32LessUnsigned,
+    wasm.branchIf(0),
+    wasm.end,
+  );
   return { name: signature, params, locals, code };
 
   /** Leaves a·u, or a·u + b·p, on the stack. */
-  function linearEmitter([a, b]: readonly number[]): (offset: number) => wasm.Code {
+  function linearCode([a, b]: readonly number[]): wasm.Code {
     const scaled = [...wasm.get(a!), ...wasm.get(u), ...wasm.multiply];
-    const decayed = b === undefined ? [] : [...wasm.get(b), ...wasm.get(parameter), ...wasm.multiply, ...wasm.add];
-    return () => [...scaled, ...decayed];
+    if (b === undefined) return scaled;
+    return [...scaled, ...wasm.get(b), ...wasm.get(parameter), ...wasm.multiply, ...wasm.add];
   }
 
-  /** Leaves the body's result on the stack: its code, with its locals and memory offsets put in their places. */
-  function bodyEmitter(
-    body: Body,
-    registers: readonly number[],
-    pointers: readonly { pointer: number }[],
-  ): (offset: number) => wasm.Code {
-    const code = body.code.match(/../g)!;
-    const written = new Set(body.writes);
-    const prologue: wasm.Code = [];
+  /** Leaves the body's result on the stack: its code, with its locals put in their places. */
+  function bodyCode(body: Body, registers: readonly number[], own: readonly number[]): wasm.Code {
+    const result: wasm.Code = [];
     // asc lets a body overwrite its parameters: p and the constants are wanted again, so such a one gets a copy.
-    const own = (position: number, source: number, read = true) => {
-      if (!written.has(position)) return source;
+    const spare = (position: number, source: number, read = true) => {
+      if (!body.writes.includes(position)) return source;
       const copy = local(wasm.V128);
-      if (read) prologue.push(...wasm.get(source), ...wasm.set(copy));
+      if (read) result.push(...wasm.get(source), ...wasm.set(copy));
       return copy;
     };
     const map = [
       u,
-      own(1, parameter, body.readsP),
-      ...pointers.map(({ pointer }) => pointer),
-      ...registers.map((register, k) => own(2 + body.slots + k, register)),
+      spare(1, parameter, body.readsP),
+      ...own,
+      ...registers.map((register, k) => spare(2 + body.slots + k, register)),
       ...Array.from({ length: body.locals }, () => local(wasm.V128)),
     ];
-    return (offset) => {
-      const result = [...prologue];
-      for (const pair of code) {
-        const value = parseInt(pair[1]!, 36);
-        if (pair[0] === "l") result.push(...wasm.unsigned(map[value]!));
-        else if (pair[0] === "o") result.push(...wasm.unsigned(value + offset));
-        else result.push(parseInt(pair, 16));
-      }
-      return result;
-    };
+    for (const pair of body.code.match(/../g)!) {
+      const value = parseInt(pair[1]!, 36);
+      if (pair[0] === "l") result.push(...wasm.unsigned(map[value]!));
+      else result.push(pair[0] === "o" ? ~value : parseInt(pair, 16));
+    }
+    return result;
   }
 }

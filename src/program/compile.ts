@@ -82,9 +82,10 @@ export interface GroupProgram {
   readonly stages: readonly Stage[];
   /** How much parked values need: nothing, the largest leaf, or the whole group. */
   readonly scratch: "none" | "leaf" | "tree";
-  /** Host scalars, by rule and name, and factors of norms: the values of a step. */
+  /** Host scalars, rule by rule in the order of their names, and factors of norms: the values of a step. */
   readonly valueCount: number;
-  readonly scalars: readonly { readonly rule: number; readonly name: string; readonly index: number }[];
+  /** By rule: where its scalars begin. */
+  readonly firstScalars: readonly number[];
   /** Indices of factors that differ from leaf to leaf. */
   readonly leafFactors: readonly number[];
 }
@@ -95,7 +96,7 @@ export type SlotsOfRule = ReadonlyMap<number, readonly number[]>;
 /** It depends on the structure alone, never on the values of options. */
 export function compile(rules: readonly PlacedRule[], slotsOfRule: SlotsOfRule): GroupProgram {
   const stages: Stage[] = [];
-  const scalars: { rule: number; name: string; index: number }[] = [];
+  const firstScalars: number[] = [];
   const leafFactors: number[] = [];
   const slotsOf = rules.map(({ index }) => slotsOfRule.get(index) ?? []);
   let valueCount = 0;
@@ -110,12 +111,8 @@ export function compile(rules: readonly PlacedRule[], slotsOfRule: SlotsOfRule):
   /** Whose sums are those of the squares of what stands in the register now. */
   let measured: number | null = null;
 
-  const scalar = (rule: number, name: string): number => {
-    scalars.push({ rule, name, index: valueCount });
-    return valueCount++;
-  };
-  const scalarMap = (rule: number, names: Iterable<string>): ReadonlyMap<string, number> =>
-    new Map(Array.from(names, (name) => [name, scalar(rule, name)]));
+  const scalarMap = (names: readonly string[]): ReadonlyMap<string, number> =>
+    new Map(names.map((name) => [name, valueCount++]));
 
   const differs = (expression: Expression | null): boolean => {
     if (!expression) return false;
@@ -161,9 +158,10 @@ export function compile(rules: readonly PlacedRule[], slotsOfRule: SlotsOfRule):
   const elementwise = (rule: number, entry: ElementwiseRule<Any>): void => {
     materialize();
     const uses = entry.choose ? [entry.bodies[entry.choose(rules[rule]!.options)]!] : entry.bodies;
-    const named = uses.flatMap((use) => use?.constants ?? []);
-    operations.push({ kind: "body", rule, uses, scalars: scalarMap(rule, new Set(named)) });
-    becomes(entry.hasFactor ? { a: value(scalar(rule, "factor")), b: null } : identityForm);
+    const scalars = scalarMap(entry.scalars);
+    operations.push({ kind: "body", rule, uses, scalars });
+    const factor = scalars.get("factor");
+    becomes(factor === undefined ? identityForm : { a: value(factor), b: null });
   };
   const norm = (local: number, entry: NormRule<Any>): void => {
     const { index: rule, options } = rules[local]!;
@@ -186,8 +184,7 @@ export function compile(rules: readonly PlacedRule[], slotsOfRule: SlotsOfRule):
   const kernel = (rule: number, entry: KernelRule<Any>): void => {
     if (form.b) materialize();
     park();
-    const named = scalarMap(rule, kernelScalars[entry.kernel]);
-    passes.push({ kind: "kernel", source, a: form.a, rule, entry, scalars: named });
+    passes.push({ kind: "kernel", source, a: form.a, rule, entry, scalars: scalarMap(entry.scalars) });
     parked();
     byLeaf = true;
     becomes(identityForm);
@@ -220,9 +217,10 @@ export function compile(rules: readonly PlacedRule[], slotsOfRule: SlotsOfRule):
   const scopes: number[] = [];
   rules.forEach(({ rule, index }, i) => {
     scopes.push(scope);
+    firstScalars.push(valueCount);
     switch (rule.kind) {
       case "linear":
-        becomes((rule.linear === "factor" ? scaled : decayed)(form, value(scalar(i, "scalar"))));
+        becomes((rule.linear === "factor" ? scaled : decayed)(form, value(valueCount++)));
         break;
       case "elementwise":
         elementwise(i, rule);
@@ -250,10 +248,5 @@ export function compile(rules: readonly PlacedRule[], slotsOfRule: SlotsOfRule):
   materialize();
   loop("result");
   close(rules.length, null);
-  return { rules, scopes, slots: slotsOf, stages, scratch, valueCount, scalars, leafFactors };
+  return { rules, scopes, slots: slotsOf, stages, scratch, valueCount, firstScalars, leafFactors };
 }
-
-const kernelScalars: Record<KernelRule<Any>["kernel"], readonly string[]> = {
-  centralize: [],
-  addNoise: ["sigma", "key0", "key1"],
-};

@@ -44,7 +44,9 @@ export class StepValues {
   readonly #scopes: readonly number[];
   readonly #birth: number;
   readonly #live: readonly boolean[];
-  readonly #named: readonly (readonly { readonly name: string; readonly index: number }[])[];
+  readonly #first: readonly number[];
+  /** Rules whose one scalar never changes: it is there from the start. */
+  readonly #isSettled: readonly boolean[];
 
   constructor(group: GroupProgram, birth: number) {
     this.rules = group.rules;
@@ -55,11 +57,16 @@ export class StepValues {
     });
     this.#birth = birth;
     this.values = new Float64Array(group.valueCount);
-    this.#named = group.rules.map((_, i) => group.scalars.filter(({ rule }) => rule === i));
+    this.#first = group.firstScalars;
     this.#live = group.rules.map(changes);
     this.options = group.rules.map(({ options }, i) => (this.#live[i] ? null : options));
     this.ages = group.rules.map(() => 0);
     this.steps = group.rules.map(() => 0);
+    this.#isSettled = group.rules.map(({ rule }, i) => {
+      if (rule.kind !== "linear" || this.#live[i] || rule.scalar.length > 1) return false;
+      this.values[group.firstScalars[i]!] = rule.scalar(this.options[i], 0, nothing);
+      return true;
+    });
   }
 
   /**
@@ -77,16 +84,14 @@ export class StepValues {
       const age = step - born[index]!;
       this.steps[i] = step;
       this.ages[i] = age;
+      if (this.#isSettled[i]) continue;
       if (this.#live[i]) this.options[i] = resolveAll(options, step, rule.name, rule.options);
-      const named = this.#named[i]!;
+      const first = this.#first[i]!;
       if (rule.kind === "linear") {
-        this.values[named[0]!.index] = rule.scalar(this.options[i], age, memories[index] ?? nothing);
+        this.values[first] = rule.scalar(this.options[i], age, memories[index] ?? nothing);
       } else if (rule.kind === "elementwise" || rule.kind === "kernel") {
-        const scalars: Readonly<Record<string, number>> = rule.scalars(
-          this.options[i],
-          rule.kind === "kernel" ? step : age,
-        );
-        for (let k = 0; k < named.length; k++) this.values[named[k]!.index] = scalars[named[k]!.name]!;
+        const scalars = rule.compute(this.options[i], rule.kind === "kernel" ? step : age);
+        for (let k = 0; k < scalars.length; k++) this.values[first + k] = scalars[k]!;
       }
     }
   }

@@ -40,10 +40,13 @@ const adamSpec = {
   epsRoot: scalar(1e-15, nonNegative),
 } satisfies OptionSpec<ScaleByAdamOptions>;
 
-function adamScalars(o: AtStep<typeof adamSpec>, step: number) {
+/** With what the factor is multiplied by besides. */
+function adamScalars(o: AtStep<typeof adamSpec>, step: number, by = 1) {
   const { c2, root2, rest1, rest2, factor } = folded(o, step);
-  return { rest1, b2: o.b2, rest2, root: o.epsRoot * c2, eps: o.eps * root2, factor };
+  return [rest1, o.b2, rest2, o.epsRoot * c2, o.eps * root2, factor * by];
 }
+
+const adamNames = ["rest1", "b2", "rest2", "root", "eps", "factor"];
 
 export const adamRule = {
   kind: "elementwise",
@@ -51,8 +54,8 @@ export const adamRule = {
   options: adamSpec,
   slots: { mu: zeros, nu: zeros },
   bodies: [{ body: "adam", constants: ["rest1", "b2", "rest2", "root", "eps"] }],
-  hasFactor: true,
-  scalars: adamScalars,
+  scalars: adamNames,
+  compute: (o, step) => adamScalars(o, step),
   reference: (o, step) => {
     const { c1, c2 } = corrections(o, step);
     return (x, _p, { mu, nu }) => {
@@ -107,10 +110,10 @@ export const beliefRule = {
   options: beliefSpec,
   slots: { mu: zeros, nu: zeros },
   bodies: [{ body: "belief", constants: ["rest1", "b2", "surprise", "root", "eps"] }],
-  hasFactor: true,
-  scalars: (o, step) => {
+  scalars: ["rest1", "b2", "surprise", "root", "eps", "factor"],
+  compute: (o, step) => {
     const { root2, rest1, rest2, factor } = folded(o, step);
-    return { rest1, b2: o.b2, surprise: rest2 * o.b1 * o.b1, root: o.epsRoot, eps: o.eps * root2, factor };
+    return [rest1, o.b2, rest2 * o.b1 * o.b1, o.epsRoot, o.eps * root2, factor];
   },
   reference: (o, step) => {
     const { c1, c2 } = corrections(o, step);
@@ -186,11 +189,10 @@ export const radamRule = {
     { body: "adam", constants: ["rest1", "b2", "rest2", "root", "eps"] },
   ],
   select: (o, step) => (isTractable(o, step) ? 1 : 0),
-  hasFactor: true,
-  scalars: (o, step) => {
-    const scalars = adamScalars(o, step);
-    if (!isTractable(o, step)) return { ...scalars, factor: 1 / corrections(o, step).c1 };
-    return { ...scalars, factor: scalars.factor * rectification(o.b2, step) };
+  scalars: adamNames,
+  compute: (o, step) => {
+    if (isTractable(o, step)) return adamScalars(o, step, rectification(o.b2, step));
+    return [...adamScalars(o, step).slice(0, -1), 1 / corrections(o, step).c1];
   },
   reference: (o, step) => {
     const { c1, c2 } = corrections(o, step);
@@ -254,8 +256,8 @@ export const yogiRule = {
     nu: { initial: (o) => o.initialAccumulatorValue, decays: false },
   },
   bodies: [{ body: "yogi", constants: ["rest1", "rest2", "root", "eps"] }],
-  hasFactor: true,
-  scalars: adamScalars,
+  scalars: adamNames,
+  compute: (o, step) => adamScalars(o, step),
   reference: (o, step) => {
     const { c1, c2 } = corrections(o, step);
     return (x, _p, { mu, nu }) => {

@@ -19,8 +19,8 @@ export const emaRule = {
   options: emaSpec,
   slots: { ema: { initial: () => 0, decays: true } },
   bodies: [{ body: "ema", constants: ["rest"] }],
-  hasFactor: true,
-  scalars: (o, step) => ({ rest: 1 - o.decay, factor: o.debias ? 1 / (1 - powInt(o.decay, step + 1)) : 1 }),
+  scalars: ["rest", "factor"],
+  compute: (o, step) => [1 - o.decay, o.debias ? 1 / (1 - powInt(o.decay, step + 1)) : 1],
   reference:
     (o, step) =>
     (x, _p, { ema }) => {
@@ -75,8 +75,8 @@ export const averageParamsRule = {
   options: averageSpec,
   slots: { average: { initial: () => "params", decays: false } },
   bodies: [{ body: "average", constants: ["rate"] }],
-  hasFactor: false,
-  scalars: (o, step) => ({ rate: averageRate(o, step) }),
+  scalars: ["rate"],
+  compute: (o, step) => [averageRate(o, step)],
   reference:
     (o, step) =>
     (x, p, { average }) => {
@@ -136,8 +136,8 @@ export const lookaheadRule = {
   slots: { slow: { initial: () => "params", decays: false } },
   bodies: [null, { body: "lookahead", constants: ["rate"] }],
   select: (o, step) => ((step + 1) % o.every === 0 ? 1 : 0),
-  hasFactor: false,
-  scalars: (o) => ({ rate: o.rate }),
+  scalars: ["rate"],
+  compute: (o) => [o.rate],
   reference:
     (o, step) =>
     (x, p, { slow }) => {

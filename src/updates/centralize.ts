@@ -10,7 +10,8 @@ export const centralizeRule = {
   options: spec,
   slots: {},
   kernel: "centralize",
-  scalars: () => ({}),
+  scalars: [],
+  compute: () => [],
   reference: () => (x, leaf) => {
     const rows = leaf.shape.length > 1 ? leaf.shape[0]! : 0;
     const columns = rows > 0 ? x.length / rows : 0;

@@ -16,8 +16,8 @@ export const clipRule = {
   options: clipSpec,
   slots: {},
   bodies: [{ body: "clip", constants: ["delta"] }],
-  hasFactor: false,
-  scalars: (o) => ({ delta: o.delta }),
+  scalars: ["delta"],
+  compute: (o) => [o.delta],
   reference: (o) => (x) => {
     for (let k = 0; k < x.length; k++) x[k] = Math.max(Math.min(x[k]!, o.delta), -o.delta);
   },
@@ -55,8 +55,8 @@ export const zeroNansRule = {
   options: zeroNansSpec,
   slots: {},
   bodies: [{ body: "zeroNans", constants: [] }],
-  hasFactor: false,
-  scalars: () => ({}),
+  scalars: [],
+  compute: () => [],
   reference: () => (x) => {
     for (let k = 0; k < x.length; k++) if (Number.isNaN(x[k]!)) x[k] = 0;
   },

@@ -34,7 +34,11 @@ export const addNoiseRule = {
   options: noiseSpec,
   slots: {},
   kernel: "addNoise",
-  scalars: (o, step) => ({ sigma: Math.sqrt(o.eta / pow(1 + step, o.gamma)), ...seedWords(o.seed) }),
+  scalars: ["sigma", "key0", "key1"],
+  compute: (o, step) => {
+    const { key0, key1 } = seedWords(o.seed);
+    return [Math.sqrt(o.eta / pow(1 + step, o.gamma)), key0, key1];
+  },
   reference: (o, step) => {
     const { key0, key1 } = seedWords(o.seed);
     const sigma = Math.sqrt(o.eta / pow(1 + step, o.gamma));

@@ -24,8 +24,8 @@ export const rmsRule = {
   options: rmsSpec,
   slots: { nu: { initial: (o) => o.initialScale, decays: true } },
   bodies: [{ body: "rms", constants: ["decay", "rest", "eps"] }],
-  hasFactor: false,
-  scalars: (o) => ({ decay: o.decay, rest: 1 - o.decay, eps: o.eps }),
+  scalars: ["decay", "rest", "eps"],
+  compute: (o) => [o.decay, 1 - o.decay, o.eps],
   reference:
     (o) =>
     (x, _p, { nu }) => {
@@ -79,8 +79,8 @@ export const rssRule = {
   options: rssSpec,
   slots: { sumOfSquares: { initial: (o) => o.initialAccumulatorValue, decays: false } },
   bodies: [{ body: "rss", constants: ["eps"] }],
-  hasFactor: false,
-  scalars: (o) => ({ eps: o.eps }),
+  scalars: ["eps"],
+  compute: (o) => [o.eps],
   reference:
     (o) =>
     (x, _p, { sumOfSquares }) => {
@@ -124,8 +124,8 @@ export const stddevRule = {
   options: rmsSpec,
   slots: { mu: { initial: () => 0, decays: true }, nu: { initial: (o) => o.initialScale, decays: true } },
   bodies: [{ body: "stddev", constants: ["decay", "rest", "eps"] }],
-  hasFactor: false,
-  scalars: (o) => ({ decay: o.decay, rest: 1 - o.decay, eps: o.eps }),
+  scalars: ["decay", "rest", "eps"],
+  compute: (o) => [o.decay, 1 - o.decay, o.eps],
   reference:
     (o) =>
     (x, _p, { mu, nu }) => {

@@ -27,8 +27,8 @@ export const traceRule = {
     { body: "nesterov", constants: ["decay"] },
   ],
   choose: (o) => (o.nesterov ? 1 : 0),
-  hasFactor: false,
-  scalars: (o) => ({ decay: o.decay }),
+  scalars: ["decay"],
+  compute: (o) => [o.decay],
   reference:
     (o) =>
     (x, _p, { trace }) => {

@@ -85,12 +85,13 @@ export class LeafRun {
       const step = gate < 0 ? steps : passed.get(gate)!;
       this.steps[i] = step;
       this.options[i] = resolveAll(options as Record<string, never>, step, rule.name, rule.options);
-      const named = this.program.scalars.filter((scalar) => scalar.rule === i);
+      const first = this.program.firstScalars[i]!;
       if (rule.kind === "linear") {
-        this.values[named[0]!.index] = rule.scalar(this.options[i], step, pending.get(index) ?? {});
+        this.values[first] = rule.scalar(this.options[i], step, pending.get(index) ?? {});
       } else if (rule.kind === "elementwise" || rule.kind === "kernel") {
-        const scalars = rule.scalars(this.options[i], step) as Numbers;
-        for (const { name, index } of named) this.values[index] = scalars[name]!;
+        rule.compute(this.options[i], step).forEach((scalar, k) => {
+          this.values[first + k] = scalar;
+        });
       }
     });
     this.stage = 0;

@@ -123,8 +123,7 @@ export class ReferenceEngine implements Engine {
     const params = this.#planes.get("params")!;
     switch (rule.kind) {
       case "linear": {
-        const named = this.#program.groups[group]!.scalars.find((scalar) => scalar.rule === local)!;
-        const factor = values[named.index]!;
+        const factor = values[this.#program.groups[group]!.firstScalars[local]!]!;
         const [x, p] = [this.#of(group), this.#of(group, params)];
         if (rule.linear === "factor") scale(x, factor);
         else for (let k = 0; k < x.length; k++) x[k]! += factor * p[k]!;

@@ -125,7 +125,9 @@ class Call {
     const constants = this.#constants;
     for (let i = 0; i < constants.length; i++) {
       const { at, expression, absent } = constants[i]!;
-      this.#floats[at] = evaluate(expression, values, absent);
+      // Most are a value as it stands: no call then, and no number that is boxed for one.
+      this.#floats[at] =
+        expression?.kind === "value" ? values[expression.index]! : evaluate(expression, values, absent);
     }
   }
 

@@ -32,12 +32,3 @@ export function compileLoop(signature: string): WebAssembly.Module {
   loopModules.set(signature, module);
   return module;
 }
-
-/** The same off the caller's thread of control: afterwards the two above find what they need. */
-export async function prepare(signatures: readonly string[], needsKernels: boolean): Promise<void> {
-  if (needsKernels) sharedKernels ??= await WebAssembly.compile(kernelBytes(SHARED_PAGES));
-  const missing = signatures.filter((signature) => !loopModules.has(signature));
-  await Promise.all(
-    missing.map(async (signature) => loopModules.set(signature, await WebAssembly.compile(link([signature])))),
-  );
-}
