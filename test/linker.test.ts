@@ -42,13 +42,17 @@ function runLoop(tokens: readonly Token[], sink: (typeof SINKS)[number]) {
 
   const block = BLOCK;
   const cells = new DataView(memory.buffer);
-  let cell = block;
+  let cell = block - CELL;
+  const next = () => {
+    cell += CELL;
+    return cell;
+  };
   let slot = 3;
   const steps = tokens.map((token, k) => {
     const taken = Array.from({ length: arities[k]!.slots }, () => slot++);
     const constants = Array.from({ length: arities[k]!.constants }, () => 0.25 + random() / 2);
-    for (const plane of taken) cells.setUint32((cell += CELL) - CELL, at(plane), true);
-    for (const constant of constants) cells.setFloat32((cell += CELL) - CELL, constant, true);
+    for (const plane of taken) cells.setUint32(next(), at(plane), true);
+    for (const constant of constants) cells.setFloat32(next(), constant, true);
     return { token, slots: taken.map((plane) => expected[plane]!), constants: constants.map(f) };
   });
   const [p, x, out] = expected as [Float32Array, Float32Array, Float32Array];
