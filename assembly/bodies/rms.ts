@@ -21,7 +21,7 @@ export function stddev(x: v128, p: v128, mu: usize, nu: usize, decay: v128, rest
   const v = squared(v128.load(nu), x, decay, rest);
   v128.store(mu, m);
   v128.store(nu, v);
-  // Rounding can make v − m² negative. f32x4.max keeps NaN.
-  const variance = f32x4.max(f32x4.sub(v, f32x4.mul(m, m)), f32x4.splat(0));
+  // Rounding can make v − m² negative. In this order pmax keeps NaN; max takes six instructions on x86, half as long again.
+  const variance = f32x4.pmax(f32x4.sub(v, f32x4.mul(m, m)), f32x4.splat(0));
   return f32x4.div(x, f32x4.sqrt(f32x4.add(variance, eps)));
 }

@@ -72,9 +72,16 @@ function gaussian(words: v128): v128 {
   );
 }
 
+/** a·x + sigma·z for the words in `out`, which are replaced by it. */
+// @ts-ignore: decorator
+@inline
+function add(out: usize, x: v128, a: v128, sigma: v128): void {
+  v128.store(out, f32x4.add(f32x4.mul(a, x), f32x4.mul(sigma, gaussian(v128.load(out)))));
+}
+
 /**
  * out ← a·x + sigma·z, z normal: elements 4i … 4i + 3 of a leaf take the four words of the counter (i, leaf, step, rule).
- * `out`, `x`: bytes, may be the same; `length`: elements, up to three behind it are written (padding).
+ * `out`, `x`: bytes, may be the same; `length`: elements, up to fifteen behind it are written (padding).
  */
 export function addNoise(
   out: usize, x: usize, length: usize, a: f32, sigma: f32,
@@ -82,8 +89,15 @@ export function addNoise(
 ): void {
   const _a = f32x4.splat(a);
   const _sigma = f32x4.splat(sigma);
-  for (let i: usize = 0; i << 2 < length; i++) {
-    const z = gaussian(philox(<u32>i, leaf, count, rule, key0, key1));
-    v128.store(out + (i << 4), f32x4.add(f32x4.mul(_a, v128.load(x + (i << 4))), f32x4.mul(_sigma, z)));
+  for (let i: usize = 0; i << 2 < length; i += 4, x += 64, out += 64) {
+    const x0 = v128.load(x);
+    const x1 = v128.load(x, 16);
+    const x2 = v128.load(x, 32);
+    const x3 = v128.load(x, 48);
+    philox(out, <u32>i, leaf, count, rule, key0, key1);
+    add(out, x0, _a, _sigma);
+    add(out + 16, x1, _a, _sigma);
+    add(out + 32, x2, _a, _sigma);
+    add(out + 48, x3, _a, _sigma);
   }
 }

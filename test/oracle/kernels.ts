@@ -36,16 +36,18 @@ export function sumSquaresDecayed(x: Float32Array, p: Float32Array, a: number, b
   });
 }
 
-/** assembly/kernels/centralize.ts: Σ a·x in f64, even and odd elements apart, four at a time; the rest one by one. */
-function rowSum(x: Float32Array, a: number): number {
-  let [even, odd] = [0, 0];
+/** assembly/kernels/centralize.ts: Σ x, sixteen elements in four f32 lanes, those in f64; the rest one by one. */
+function rowSum(x: Float32Array): number {
+  const lanes = [0, 0, 0, 0];
   let at = 0;
-  for (; at + 4 <= x.length; at += 4) {
-    even += f(a * x[at]!) + f(a * x[at + 2]!);
-    odd += f(a * x[at + 1]!) + f(a * x[at + 3]!);
+  for (; at + 16 <= x.length; at += 16) {
+    for (let lane = 0; lane < 4; lane++) {
+      const [a, b, c, d] = [0, 4, 8, 12].map((vector) => x[at + vector + lane]!) as [number, number, number, number];
+      lanes[lane]! += f(f(a + b) + f(c + d));
+    }
   }
-  let total = even + odd;
-  for (; at < x.length; at++) total += f(a * x[at]!);
+  let total = lanes[0]! + lanes[2]! + (lanes[1]! + lanes[3]!);
+  for (; at < x.length; at++) total += x[at]!;
   return total;
 }
 
@@ -55,7 +57,7 @@ export function centralize(out: Float32Array, x: Float32Array, shape: readonly n
   const columns = x.length / rows;
   for (let begin = 0; begin < x.length; begin += columns) {
     const row = x.subarray(begin, begin + columns);
-    const mean = shape.length > 1 ? f(rowSum(row, a) / columns) : 0;
+    const mean = shape.length > 1 ? f((f(a) * rowSum(row)) / columns) : 0;
     for (let i = 0; i < columns; i++) out[begin + i] = f(f(a * row[i]!) - mean);
   }
 }
