@@ -41,9 +41,20 @@ export function arity(token: Token): { slots: number; constants: number } {
   return bodyOf(token) ?? { slots: 0, constants: token === "scale" ? 1 : 2 };
 }
 
-const bodyOf = (token: Token): Body | undefined => (token === "scale" || token === "decay" ? undefined : bodies[token]);
+function bodyOf(token: Token): Body | undefined {
+  if (token === "scale" || token === "decay") return undefined;
+  return Object.hasOwn(bodies, token) ? bodies[token] : unknown(token);
+}
 
-/** Links each signature into one function, all in one module. */
+function unknown(part: string): never {
+  throw new TypeError(`no loop has a part "${part}"`);
+}
+
+/**
+ * Links each signature into one function, all in one module.
+ *
+ * @throws TypeError for a token or a sink that is not there
+ */
 export function link(signatures: readonly string[]): Uint8Array<ArrayBuffer> {
   return wasm.writeModule(signatures.map(linkLoop));
 }
@@ -90,11 +101,11 @@ function linkLoop(signature: string): wasm.FunctionCode {
   }
   if (sink === "apply") {
     vector.push(...wasm.get(P), ...wasm.get(parameter), ...wasm.get(u), ...wasm.add, ...wasm.store);
-  } else {
+  } else if (sink === "store" || sink === "add") {
     const OUT = wasm.get(pointer(out));
     const sum = sink === "add" ? [...OUT, ...wasm.load, ...wasm.get(u), ...wasm.add] : wasm.get(u);
     vector.push(...OUT, ...sum, ...wasm.store);
-  }
+  } else unknown(sink);
   const advance = [...wasm.get(i), ...wasm.i32Const(LINE), ...wasm.i32Add, ...wasm.tee(i)];
   const code = once.concat(
     wasm.get(begin),
