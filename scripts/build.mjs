@@ -2,16 +2,18 @@
 //
 //   assembly/index.ts        → build/kernels.wasm → dist/kernels.wasm, src/generated/kernels.ts
 //   assembly/bodies/index.ts → build/bodies.wasm  → src/generated/bodies.ts (the linker's table)
-//   src/                     → build/js, dist/types → dist/index.js
+//   these two and src/link/  → src/generated/fingerprint.ts (a hash: what is linked ahead fits no other)
+//   src/                     → build/js, dist/types → dist/index.js; by itself dist/cli.js, the command
 //   the linker, run once     → dist/warmed.wasm (loops for engines that compile nothing at run time)
 
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { instantiate } from "@assemblyscript/loader";
 import { readBodies } from "./bodies.mjs";
-import { bundle, ENTRIES } from "./bundle.mjs";
+import { bundle, ENTRIES, TOOLS } from "./bundle.mjs";
 import { printSizes } from "./size.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -56,7 +58,6 @@ for (const folder of ["build/dist", "src/generated"]) mkdirSync(at(folder), { re
 
 const kernels = compileAssembly("kernels", "assembly/index.ts");
 await checkKernels(kernels);
-copyFileSync(at("build/kernels.wasm"), at("build/dist/kernels.wasm"));
 generate("kernels.ts", `export const kernels = ${JSON.stringify(aroundMemory(kernels))} as const;\n`);
 
 const bodies = readBodies(compileAssembly("bodies", "assembly/bodies/index.ts"));
@@ -67,15 +68,30 @@ generate(
     `export const bodies: Readonly<Record<BodyName, Body>> = ${JSON.stringify(bodies)};\n`,
 );
 
-// The types of Node are for one entry alone.
-for (const project of ["tsconfig.build.json", "tsconfig.files.json"]) run("typescript/bin/tsc", "-p", project);
+// All that decides what compiled code computes: modules that were made with another fingerprint are refused.
+const linker = ["encode", "link", "signature"].map((name) => readFileSync(at(`src/link/${name}.ts`)));
+const hash = [kernels, JSON.stringify(bodies), ...linker].reduce((sum, part) => sum.update(part), createHash("sha256"));
+const { version } = JSON.parse(readFileSync(at("package.json"), "utf8"));
+generate(
+  "fingerprint.ts",
+  `export const version = ${JSON.stringify(version)};\n` +
+    `export const fingerprint = ${JSON.stringify(hash.digest("hex").slice(0, 8))};\n`,
+);
+
+// The types of Node are for its own entries alone.
+for (const project of ["tsconfig.build.json", "tsconfig.node.json"]) run("typescript/bin/tsc", "-p", project);
 const entryFile = (/** @type {string} */ name) =>
   name === "schedules" ? at("build/js/schedules/index.js") : at(`build/js/${name}.js`);
-await bundle(Object.fromEntries(ENTRIES.map((name) => [name, entryFile(name)])), at("build/dist"));
+for (const names of [ENTRIES, TOOLS]) {
+  await bundle(Object.fromEntries(names.map((name) => [name, entryFile(name)])), at("build/dist"));
+}
+chmodSync(at("build/dist/cli.js"), 0o755);
 
 const { warmedSignatures } = await import(pathToFileURL(at("build/js/warmed.js")).href);
 const { link } = await import(pathToFileURL(at("build/js/link/link.js")).href);
-writeFileSync(at("build/dist/warmed.wasm"), link(warmedSignatures()));
+const { stamp } = await import(pathToFileURL(at("build/js/link/stamp.js")).href);
+writeFileSync(at("build/dist/kernels.wasm"), stamp(kernels, "kernels"));
+writeFileSync(at("build/dist/warmed.wasm"), stamp(link(warmedSignatures()), "module"));
 
 // Moved at the end: a build that fails leaves the last one in place.
 rmSync(at("dist"), { recursive: true, force: true });

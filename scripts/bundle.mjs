@@ -5,6 +5,9 @@ import { rollup } from "rollup";
 /** What the package exports; parts that several entries share, and those loaded on demand, become files of their own. */
 export const ENTRIES = ["index", "describe", "files", "glob", "safetensors", "schedules"];
 
+/** What runs before a program does. It has its own copy of what it needs: the default import need not share it. */
+export const TOOLS = ["bake", "cli"];
+
 /**
  * Whether a module is imported by another, through others or not; what is imported on demand is not.
  *

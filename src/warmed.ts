@@ -1,10 +1,7 @@
-import { signaturesOf } from "./backends/wasm/engine.js";
 import { bodies } from "./generated/bodies.js";
+import { loopsOfRules } from "./link/ahead.js";
 import { signatureOf, type Token } from "./link/signature.js";
 import * as optimizers from "./optimizers.js";
-import { placeRules } from "./program/chain.js";
-import { compile } from "./program/compile.js";
-import { indexSlots, slotsOf } from "./program/program.js";
 import { chain, type Update } from "./update.js";
 import { clipByGlobalNorm } from "./updates/clip.js";
 
@@ -25,18 +22,12 @@ function usual(): Update[] {
 export function warmedSignatures(): string[] {
   const single = [["scale"], ["decay"], ...Object.keys(bodies).map((body) => [body])] as Token[][];
   const chains = usual().flatMap((update) => [update, chain(clipByGlobalNorm(), update)]);
-  const linked = chains.flatMap(({ rules }) => {
-    const placed = placeRules(rules);
-    return signaturesOf(compile(placed.rules, indexSlots(slotsOf(placed))));
-  });
   return [
     ...new Set([
       ...[[], ...single].map((tokens) => signatureOf(tokens, "store")),
       signatureOf([], "add"),
       signatureOf([], "apply"),
-      ...linked,
-      // What update() runs ends in a store.
-      ...linked.map((signature) => signature.replace(/apply$/, "store")),
+      ...chains.flatMap(({ rules }) => loopsOfRules(rules)),
     ]),
   ].sort();
 }

@@ -1,3 +1,4 @@
+import { nameOf, readStamp } from "../link/stamp.js";
 import type { Optimizer } from "../optimizer/optimizer.js";
 import type { Program } from "../program/program.js";
 import type { StepValues } from "../program/values.js";
@@ -12,8 +13,9 @@ export interface InitOptions {
   /** `wasm` or `reference`; without it `wasm` where the engine has WebAssembly SIMD, else `reference`, with a warning. */
   readonly backend?: "wasm" | "reference" | undefined;
   /**
-   * A `WebAssembly.Module` of loops that were linked ahead of time, as `lanestep/warmed.wasm`; what it lacks is linked
-   * where that is allowed. (Typed `object`: not every set of types knows WebAssembly.)
+   * A `WebAssembly.Module` of loops that were linked ahead of time: what `npx lanestep bake` wrote for this chain, or
+   * `lanestep/warmed.wasm`; what the latter lacks is linked where that is allowed. (Typed `object`: not every set of types
+   * knows WebAssembly.)
    */
   readonly module?: object | undefined;
   /** A `WebAssembly.Module` of `lanestep/kernels.wasm`, for engines that compile nothing at run time. */
@@ -55,34 +57,42 @@ const reasons: Record<CodeSource["path"], string> = {
   tiles: "body by body, as nothing compiles at run time",
 };
 
-/** Compiles what was not given; where that is refused, a sentence. */
+/**
+ * Compiles what was not given; where that is refused, a sentence.
+ *
+ * @throws Error for a module that was made for something else
+ */
 function codeSource(program: Program, options: InitOptions): CodeSource | string {
-  const { module, kernels } = options;
+  const { module = null, kernels = null } = options;
   if (typeof WebAssembly !== "object") return "this engine has no WebAssembly";
   const given = exported(module);
-  const missing = missingLoops(program, options, given);
-  const ahead = { module: module ?? null, kernels: kernels ?? null };
+  const lacking = ["apply", ...loopsOf(program, "apply", "emit")].filter((loop) => !given.has(loop));
+  if (kernels) readStamp(kernels, "kernels");
+  const bakedFor = module && readStamp(module, "module");
+  if (bakedFor && lacking.length > 0) {
+    throw new Error(
+      `module was baked for ${bakedFor}; for ${nameOf(program.chain)} it lacks ${lacking.join(", ")}: run "npx lanestep bake" for that`,
+    );
+  }
   let ready = false;
   try {
     if (!kernels) compileKernels(SHARED_PAGES);
     ready = true;
-    if (missing.length === 0 && [...loopsOf(program, "emit"), "apply"].every((loop) => given.has(loop))) {
-      return { path: "warmed", ...ahead };
-    }
-    missing.forEach(compileLoop);
-    return { path: "linked", ...ahead };
+    if (lacking.length === 0) return { path: "warmed", module, kernels };
+    missingLoops(program, options, given).forEach(compileLoop);
+    return { path: "linked", module, kernels };
   } catch (error) {
-    if (ready && module) return { path: "tiles", ...ahead };
+    if (ready && module) return { path: "tiles", module, kernels };
     return `this engine does not compile WebAssembly SIMD (${error})`;
   }
 }
 
-const loopsOf = ({ groups }: Program, sink: "apply" | "emit"): string[] => [
-  ...new Set(groups.flatMap((group) => signaturesOf(group, sink))),
+const loopsOf = ({ groups }: Program, ...sinks: ("apply" | "emit")[]): string[] => [
+  ...new Set(sinks.flatMap((sink) => groups.flatMap((group) => signaturesOf(group, sink)))),
 ];
 
 const missingLoops = (program: Program, { stats }: InitOptions, given: ReadonlySet<string>): string[] =>
   loopsOf(program, stats ? "emit" : "apply").filter((signature) => !given.has(signature));
 
-const exported = (module: object | undefined): ReadonlySet<string> =>
+const exported = (module: object | null | undefined): ReadonlySet<string> =>
   new Set(module ? WebAssembly.Module.exports(module).map(({ name }) => name) : []);

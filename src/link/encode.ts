@@ -72,6 +72,9 @@ const text = (name: string): Code => unsigned(name.length).concat(Array.from(nam
 /** The section of one memory, of so many pages and without a maximum. */
 export const memorySection = (pages: number): Code => section(5, [1, 0, ...unsigned(pages)]);
 
+/** A section of a name, with content of any kind: engines read past it. */
+export const customSection = (name: string, content: Code): Code => section(0, text(name).concat(content));
+
 /** A module that imports `env.memory` and exports the functions by name; profilers show the same names. */
 export function writeModule(functions: readonly FunctionCode[]): Uint8Array<ArrayBuffer> {
   const types = functions.map(({ params }): Code => [0x60, ...list(params.map((t) => [t])), 0]);
@@ -87,7 +90,7 @@ export function writeModule(functions: readonly FunctionCode[]): Uint8Array<Arra
       section(3, list(functions.map((_, i) => unsigned(i)))),
       section(7, list(functions.map(({ name }, i) => text(name).concat(0, unsigned(i))))),
       section(10, list(bodies)),
-      section(0, text("name").concat(section(1, names))),
+      customSection("name", section(1, names)),
     ),
   );
 }

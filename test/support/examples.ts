@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { transformWithOxc } from "vite";
+import * as bake from "../../src/bake.js";
 import * as describe from "../../src/describe.js";
 import * as files from "../../src/files.js";
 import * as glob from "../../src/glob.js";
@@ -10,6 +11,7 @@ import * as schedules from "../../src/schedules/index.js";
 /** The package's entries by their source. */
 const entries: Readonly<Record<string, object>> = {
   "src/index.js": lanestep,
+  "src/bake.js": bake,
   "src/describe.js": describe,
   "src/files.js": files,
   "src/glob.js": glob,
