@@ -1,9 +1,10 @@
-// The built package in real engines: node test/runtimes/run.mjs [node] [deno] [bun] [chromium], by default in all. One
-// that is missing is a failure. They come with `npm ci --prefix test/runtimes`; Chromium is the system's.
+// The built package in real engines: node test/runtimes/run.mjs [node] [deno] [bun] [workerd] [chromium], by default in
+// all. One that is missing is a failure. They come with `npm ci --prefix test/runtimes`; Chromium is the system's.
 
 import { fileURLToPath } from "node:url";
 import { inBrowser } from "./browser.mjs";
 import { inEngine } from "./engine.mjs";
+import { inWorkerd } from "./workerd.mjs";
 
 const here = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
 
@@ -16,6 +17,7 @@ const engines = {
   node: () => inEngine([process.execPath]),
   deno: () => inEngine([here("node_modules/deno/deno"), "run", "--quiet", "--no-config", "--no-lock", "--allow-all"]),
   bun: () => inEngine([here("node_modules/bun/bin/bun.exe")]),
+  workerd: inWorkerd,
   chromium: inBrowser,
 };
 

@@ -1,0 +1,22 @@
+# For workerd by itself. A bundler for workers finds these modules by their imports.
+
+using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [(name = "example", worker = .worker)],
+  sockets = [(name = "http", address = "127.0.0.1:8787", http = (), service = "example")],
+);
+
+const worker :Workerd.Worker = (
+  modules = [
+    (name = "worker.mjs", esModule = embed "worker.mjs"),
+    (name = "chain.mjs", esModule = embed "chain.mjs"),
+    (name = "chain.wasm", wasm = embed "chain.wasm"),
+    (name = "lanestep", esModule = embed "../../dist/index.js"),
+    (name = "core.js", esModule = embed "../../dist/core.js"),
+    (name = "restore.js", esModule = embed "../../dist/restore.js"),
+    (name = "safetensors-read.js", esModule = embed "../../dist/safetensors-read.js"),
+    (name = "lanestep/kernels.wasm", wasm = embed "../../dist/kernels.wasm"),
+  ],
+  compatibilityDate = "2025-01-01",
+);
