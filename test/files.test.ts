@@ -11,10 +11,10 @@ it("lanestep/files does in Node what test/runtimes asks of it", async () => {
   expect(output).toMatch(/^node: (\d+) of \1 checks\n\1 passed, 0 failed\n$/);
 });
 
-it("no other file of the package imports a module of Node, or names its globals", () => {
+it("no other file of the package but the command imports a module of Node, or names its globals", () => {
   const files = readdirSync("dist").filter((name) => name.endsWith(".js"));
   const found = files.filter((name) =>
     /["']node:|\bprocess\b|\bBuffer\b|\brequire\b/.test(readFileSync(`dist/${name}`, "utf8")),
   );
-  expect(found).toEqual(["files.js"]);
+  expect(found).toEqual(["cli.js", "files.js"]);
 });
