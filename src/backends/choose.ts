@@ -65,20 +65,20 @@ const reasons: Record<CodeSource["path"], string> = {
 function codeSource(program: Program, options: InitOptions): CodeSource | string {
   const { module = null, kernels = null } = options;
   if (typeof WebAssembly !== "object") return "this engine has no WebAssembly";
-  const given = exported(module);
-  const lacking = ["apply", ...loopsOf(program, "apply", "emit")].filter((loop) => !given.has(loop));
   if (kernels) readStamp(kernels, "kernels");
+  const given = exported(module);
   const bakedFor = module && readStamp(module, "module");
-  if (bakedFor && lacking.length > 0) {
+  const lacking = module && ["apply", ...loopsOf(program, "apply", "emit")].filter((loop) => !given.has(loop));
+  if (bakedFor && lacking!.length > 0) {
     throw new Error(
-      `module was baked for ${bakedFor}; for ${nameOf(program.chain)} it lacks ${lacking.join(", ")}: run "npx lanestep bake" for that`,
+      `module was baked for ${bakedFor}; for ${nameOf(program.chain)} it lacks ${lacking!.join(", ")}: run "npx lanestep bake" for that`,
     );
   }
   let ready = false;
   try {
     if (!kernels) compileKernels(SHARED_PAGES);
     ready = true;
-    if (lacking.length === 0) return { path: "warmed", module, kernels };
+    if (lacking?.length === 0) return { path: "warmed", module, kernels };
     missingLoops(program, options, given).forEach(compileLoop);
     return { path: "linked", module, kernels };
   } catch (error) {

@@ -7,14 +7,16 @@ import { type BackendInfo, type Engine, type Mode, type PlaneId, type Sums, zero
 import { type Arena, addressOf, arenaOf } from "./arena.js";
 import {
   blockBytes,
+  endOf,
   type LoopRunner,
   type LoopSink,
   linkedLoop,
+  piecesOf,
   planLoop,
   TILE,
   tiledLoop,
-  tileSignatures,
   type Variant,
+  variantOf,
 } from "./loops.js";
 import { kernelRun, loopRun, normRun, type PassContext, type PreparedPass, sourceOf } from "./passes.js";
 
@@ -29,7 +31,7 @@ export function signaturesOf(group: GroupProgram, sink: "apply" | "emit" = "appl
   return passes.flatMap((pass) => {
     if (pass.kind !== "loop") return [];
     return sinksOf(pass.sink, sink).flatMap((kind) =>
-      planLoop(group, pass, kind).variants.map(({ signature }) => signature),
+      planLoop(group, pass).variants.map((steps) => variantOf(steps, endOf(kind)).signature),
     );
   });
 }
@@ -42,8 +44,8 @@ const blocksOf = (group: GroupProgram): number =>
   2 *
   group.stages
     .flatMap(({ passes }) => passes)
-    .flatMap((pass) => (pass.kind === "loop" ? planLoop(group, pass, "park").variants : []))
-    .reduce((bytes, variant) => bytes + blockBytes(variant), 0);
+    .flatMap((pass) => (pass.kind === "loop" ? planLoop(group, pass).variants : []))
+    .reduce((bytes, steps) => bytes + blockBytes(steps), 0);
 
 /** Where code comes from: linked and compiled here, or in modules that were made ahead. */
 export interface CodeSource {
@@ -86,7 +88,8 @@ export class WasmEngine implements Engine {
     this.#program = program;
     this.#loops = loops;
     this.#keeps = keepsUpdates;
-    const tileBytes = loops.path === "tiles" ? TILE : 0;
+    // No longer than the planes: small arenas share memories.
+    const tileBytes = loops.path === "tiles" ? Math.min(TILE, program.layout.live * 4) : 0;
     const blocks = program.groups.reduce((bytes, group) => bytes + blocksOf(group), 0);
     this.#arena = arenaOf(program, { tileBytes, blockBytes: blocks, updates: keepsUpdates }, loops.kernels);
     this.#block = this.#arena.blocks;
@@ -229,8 +232,8 @@ export class WasmEngine implements Engine {
     const sink = pass.sink === "park" ? "park" : keeps ? "emit" : mode;
     const result = keeps ? "updates" : "grads";
     const out = pass.sink === "park" ? "scratch" : pass.sink === "result" ? result : pass.sink;
-    const plan = planLoop(context.program, pass, sink);
-    const runners = plan.variants.map((variant) => this.#runner(variant, context.slots));
+    const plan = planLoop(context.program, pass);
+    const runners = plan.variants.map((steps) => this.#runner(variantOf(steps, endOf(sink)), context.slots));
     return loopRun(context, pass.source, out, plan, runners);
   }
 
@@ -238,12 +241,13 @@ export class WasmEngine implements Engine {
     const { heap, params, tile } = this.#arena;
     const room = { floats: heap.floats, pointers: heap.pointers, params, slots };
     const block = this.#block;
-    this.#block += blockBytes(variant);
+    this.#block += blockBytes(variant.steps);
     const given = this.#loops.module ? heap.given(this.#loops.module) : {};
     if (this.#loops.path === "tiles" && !given[variant.signature]) {
-      const missing = tileSignatures(variant).filter((signature) => !given[signature]);
+      const pieces = piecesOf(variant, given);
+      const missing = pieces.map(({ signature }) => signature).filter((signature) => !given[signature]);
       if (missing.length > 0) throw new Error(`the module has no loop ${missing.join(", ")}`);
-      return tiledLoop(given, variant, room, block, tile);
+      return tiledLoop(given, pieces, room, block, tile);
     }
     return linkedLoop(given[variant.signature] ?? heap.loop(variant.signature), variant, room, block);
   }
