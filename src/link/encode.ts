@@ -4,7 +4,7 @@
 export const I32 = 0x7f;
 export const V128 = 0x7b;
 
-/** One instruction byte after another; numbers below 256, and negative placeholders: see {@link repeat}. */
+/** One instruction byte after another; numbers below 256, and negative placeholders: those of src/link/link.ts. */
 export type Code = number[];
 
 const LOCAL_GET = 0x20;
@@ -34,8 +34,10 @@ function signed(value: number): Code {
   }
 }
 
-export const get = (local: number): Code => [LOCAL_GET, ...unsigned(local)];
-export const set = (local: number): Code => [LOCAL_SET, ...unsigned(local)];
+/** Of a local, or a placeholder for one. */
+export const index = (local: number): Code => (local < 0 ? [local] : unsigned(local));
+export const get = (local: number): Code => [LOCAL_GET, ...index(local)];
+export const set = (local: number): Code => [LOCAL_SET, ...index(local)];
 export const tee = (local: number): Code => [0x22, ...unsigned(local)];
 export const i32Const = (value: number): Code => [0x41, ...signed(value)];
 export const i32Add: Code = [0x6a];
@@ -43,12 +45,10 @@ export const i32LessUnsigned: Code = [0x49];
 export const loop: Code = [0x03, 0x40];
 export const branchIf = (depth: number): Code => [0x0d, ...unsigned(depth)];
 export const end: Code = [0x0b];
-/** Of the vectors of a line: their offset is a placeholder, ~0, for {@link repeat}. */
+/** Of one of the vectors of a line: their offset is a placeholder, ~0, as others of a body's are. */
 export const load: Code = [SIMD, 0x00, ALIGN_16, ~0];
 export const store: Code = [SIMD, 0x0b, ALIGN_16, ~0];
-/** The code once for each vector of a line: ~offset becomes offset + that of the vector, all of them below 128. */
-export const repeat = (code: Code, vectors: readonly number[]): Code =>
-  vectors.flatMap((vector) => code.map((byte) => (byte < 0 ? ~byte + vector : byte)));
+
 /** Of the f32 at an address, in all four lanes. */
 export const loadSplat = (offset: number): Code => [SIMD, 0x09, ALIGN_4, ...unsigned(offset)];
 export const loadI32 = (offset: number): Code => [0x28, ALIGN_4, ...unsigned(offset)];

@@ -7,10 +7,13 @@
 //
 //   loop
 //     P ← p + i, X ← x + i, …
-//     for the four vectors of a 64-byte line:   u ← load X;  u ← token(u) …;  out ← u, out ← out + u, or P ← P + u
+//     for each of these the four vectors of a 64-byte line:
+//       u ← load X;  u ← token(u), token by token;  out ← u, out ← out + u, or P ← P + u
 //     i ← i + 64
 //   while i < end
 //
+// Token by token, not vector by vector: a vector's roots and divisions wait for one another, and a processor overlaps
+// them with those of the next vector where these are near; eight rules took three times as long.
 // Four vectors an iteration: one costs 20 % at 1 M parameters, eight spill registers. Addresses baked in as immediates
 // gain nothing in V8 and cost 20 % in JavaScriptCore. What gained nothing either (Adam, 16 k to 16 M): all four loads of x
 // before the first store, p loaded where it is used, pointers that count up instead of being added. A load from the line
@@ -21,8 +24,12 @@ import * as wasm from "./encode.js";
 import type { Sink, Token } from "./signature.js";
 
 const LINE = 64;
-/** Where the vectors of a line begin. */
-const VECTORS = [0, 16, 32, 48];
+/** The vectors of a line. */
+const VECTORS = [0, 1, 2, 3];
+const VECTOR = 16;
+/** In the code for any vector: its u, its p, and ~offset for what is added to its offset into the line. */
+const U = -1000;
+const PARAMETER = -1001;
 /** Bytes of a slot's pointer, or of a constant, in a block. */
 export const CELL = 4;
 
@@ -50,6 +57,11 @@ function unknown(part: string): never {
   throw new TypeError(`no loop has a part "${part}"`);
 }
 
+const getU = wasm.get(U);
+const setU = wasm.set(U);
+const getParameter = wasm.get(PARAMETER);
+const setParameter = wasm.set(PARAMETER);
+
 /**
  * Links each signature into one function, all in one module.
  *
@@ -67,13 +79,22 @@ function linkLoop(signature: string): wasm.FunctionCode {
   const locals: number[] = [];
   const local = (type: number) => params.length + locals.push(type) - 1;
   const i = local(wasm.I32);
-  const u = local(wasm.V128);
-  const parameter = local(wasm.V128);
+  const us = VECTORS.map(() => local(wasm.V128));
+  const parameters = VECTORS.map(() => local(wasm.V128));
 
-  // Three parts: what is done once, then in the loop the pointers, and one vector.
+  // What is done once, then in the loop the pointers, and what is done for each vector.
   const once: wasm.Code = [];
   const pointers: wasm.Code = [];
-  const vector: wasm.Code = [];
+  const line: wasm.Code = [];
+  const forEachVector = (code: wasm.Code) => {
+    for (const vector of VECTORS) {
+      for (const byte of code) {
+        if (byte >= 0) line.push(byte);
+        else if (byte === U) line.push(us[vector]!);
+        else line.push(byte === PARAMETER ? parameters[vector]! : ~byte + VECTOR * vector);
+      }
+    }
+  };
   const pointer = (base: number): number => {
     const at = local(wasm.I32);
     pointers.push(...wasm.get(base), ...wasm.get(i), ...wasm.i32Add, ...wasm.set(at));
@@ -87,24 +108,30 @@ function linkLoop(signature: string): wasm.FunctionCode {
       cell += CELL;
       return register;
     });
+  // Loaded where it is first wanted.
+  let P: number | null = null;
+  const loadParameter = (): wasm.Code => {
+    if (P !== null) return [];
+    P = pointer(p);
+    return [...wasm.get(P), ...wasm.load, ...setParameter];
+  };
 
-  vector.push(...wasm.get(pointer(x)), ...wasm.load, ...wasm.set(u));
-  const needsP = sink === "apply" || tokens.some((token) => bodyOf(token)?.readsP ?? token === "decay");
-  const P = needsP ? pointer(p) : 0;
-  if (needsP) vector.push(...wasm.get(P), ...wasm.load, ...wasm.set(parameter));
+  forEachVector([...wasm.get(pointer(x)), ...wasm.load, ...setU]);
   for (const token of tokens) {
     const { slots, constants } = arity(token);
     const own = fromBlock(slots, wasm.I32, wasm.loadI32).map(pointer);
     const registers = fromBlock(constants, wasm.V128, wasm.loadSplat);
     const body = bodyOf(token);
-    vector.push(...(body ? bodyCode(body, registers, own) : linearCode(registers)), ...wasm.set(u));
+    const first = body?.readsP || token === "decay" ? loadParameter() : [];
+    forEachVector([...first, ...(body ? bodyCode(body, registers, own) : linearCode(registers)), ...setU]);
   }
   if (sink === "apply") {
-    vector.push(...wasm.get(P), ...wasm.get(parameter), ...wasm.get(u), ...wasm.add, ...wasm.store);
+    const first = loadParameter();
+    forEachVector([...first, ...wasm.get(P!), ...getParameter, ...getU, ...wasm.add, ...wasm.store]);
   } else if (sink === "store" || sink === "add") {
     const OUT = wasm.get(pointer(out));
-    const sum = sink === "add" ? [...OUT, ...wasm.load, ...wasm.get(u), ...wasm.add] : wasm.get(u);
-    vector.push(...OUT, ...sum, ...wasm.store);
+    const sum = sink === "add" ? [...OUT, ...wasm.load, ...getU, ...wasm.add] : getU;
+    forEachVector([...OUT, ...sum, ...wasm.store]);
   } else unknown(sink);
   const advance = [...wasm.get(i), ...wasm.i32Const(LINE), ...wasm.i32Add, ...wasm.tee(i)];
   const code = once.concat(
@@ -112,7 +139,7 @@ function linkLoop(signature: string): wasm.FunctionCode {
     wasm.set(i),
     wasm.loop,
     pointers,
-    wasm.repeat(vector, VECTORS),
+    line,
     advance,
     wasm.get(end),
     wasm.i32LessUnsigned,
@@ -123,9 +150,8 @@ function linkLoop(signature: string): wasm.FunctionCode {
 
   /** Leaves a·u, or a·u + b·p, on the stack. */
   function linearCode([a, b]: readonly number[]): wasm.Code {
-    const scaled = [...wasm.get(a!), ...wasm.get(u), ...wasm.multiply];
-    if (b === undefined) return scaled;
-    return [...scaled, ...wasm.get(b), ...wasm.get(parameter), ...wasm.multiply, ...wasm.add];
+    const scaled = [...wasm.get(a!), ...getU, ...wasm.multiply];
+    return b === undefined ? scaled : [...scaled, ...wasm.get(b), ...getParameter, ...wasm.multiply, ...wasm.add];
   }
 
   /** Leaves the body's result on the stack: its code, with its locals put in their places. */
@@ -139,15 +165,15 @@ function linkLoop(signature: string): wasm.FunctionCode {
       return copy;
     };
     const map = [
-      u,
-      spare(1, parameter, body.readsP),
+      U,
+      spare(1, PARAMETER, body.readsP),
       ...own,
       ...registers.map((register, k) => spare(2 + body.slots + k, register)),
       ...Array.from({ length: body.locals }, () => local(wasm.V128)),
     ];
     for (const pair of body.code.match(/../g)!) {
       const value = parseInt(pair[1]!, 36);
-      if (pair[0] === "l") result.push(...wasm.unsigned(map[value]!));
+      if (pair[0] === "l") result.push(...wasm.index(map[value]!));
       else result.push(pair[0] === "o" ? ~value : parseInt(pair, 16));
     }
     return result;

@@ -166,10 +166,11 @@ export function compile(rules: readonly PlacedRule[], slotsOfRule: SlotsOfRule):
   const norm = (local: number, entry: NormRule<Any>): void => {
     const { index: rule, options } = rules[local]!;
     const order = entry.order(options);
-    if (order !== 2 && form.b) materialize();
+    const { scope } = entry;
+    // A loop that parks a leaf can add up its squares on the way, of what it parks.
+    if ((order !== 2 && form.b) || (scope === "leaf" && operations.length > 0)) materialize();
     park();
     const factor = valueCount++;
-    const { scope } = entry;
     const isMeasured = order === 2 && scope === "tree" && !entry.params;
     const owner = isMeasured ? (measured ?? rule) : rule;
     if (owner === rule) {

@@ -114,8 +114,11 @@ export function arrange(tree: Tree, groupOf: readonly number[], count: number, l
     const begin = size;
     tree.leaves.forEach((leaf, index) => {
       if (groupOf[index] !== group) return;
-      leaves[index] = { ...leaf, index, group, offset: size };
-      size += padded(leaf.length);
+      // Not { ...leaf, … }: V8 of Node 20 gives each such copy a hidden class of its own, and a pass by leaf takes ten
+      // times as long.
+      const { keys, path, hash, kind, shape, length } = leaf;
+      leaves[index] = { keys, path, hash, kind, shape, length, index, group, offset: size };
+      size += padded(length);
     });
     if (group < liveCount) live = size;
     return { leaves: leaves.filter((leaf) => leaf.group === group), begin, end: size };
