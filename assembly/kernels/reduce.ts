@@ -26,9 +26,10 @@ function single(x: usize, p: usize, a: f32, b: f32, decayed: bool): f32 {
 
 // @ts-ignore: decorator
 @inline
-function sum(x: usize, p: usize, length: usize, a: f32, b: f32, decayed: bool, total: f64): f64 {
+function sum(x: usize, p: usize, length: usize, a: f32, b: f32, decayed: bool): f64 {
   const _a = f32x4.splat(a);
   const _b = f32x4.splat(b);
+  let total: f64 = 0;
   while (length >= 16) {
     let count = min(length, BLOCK) & ~15;
     length -= count;
@@ -51,14 +52,14 @@ function sum(x: usize, p: usize, length: usize, a: f32, b: f32, decayed: bool, t
   return total;
 }
 
-/** total + Σ x². `x`: bytes; `length`: elements. */
-export function sumSquares(x: usize, length: usize, total: f64): f64 {
-  return sum(x, 0, length, 1, 0, false, total);
+/** Σ x². `x`: bytes; `length`: elements. */
+export function sumSquares(x: usize, length: usize): f64 {
+  return sum(x, 0, length, 1, 0, false);
 }
 
 /** Σ (a·x + b·p)². `x`, `p`: bytes; `length`: elements. */
 export function sumSquaresDecayed(x: usize, p: usize, length: usize, a: f32, b: f32): f64 {
-  return sum(x, p, length, a, b, true, 0);
+  return sum(x, p, length, a, b, true);
 }
 
 /** The largest |x|, 0 of none; NaN where there is one. `x`: bytes; `length`: elements. */

@@ -167,7 +167,8 @@ export function compile(rules: readonly PlacedRule[], slotsOfRule: SlotsOfRule):
     const { index: rule, options } = rules[local]!;
     const order = entry.order(options);
     const { scope } = entry;
-    // A loop that parks a leaf can add up its squares on the way, of what it parks.
+    // What is parked for a leaf's norm is all of it: its decay costs less in that loop than in the sum and in the next one
+    // (LAMB: 0.8 of the time; sums inside the loop, or piece by piece behind it, gained nothing more).
     if ((order !== 2 && form.b) || (scope === "leaf" && operations.length > 0)) materialize();
     park();
     const factor = valueCount++;
