@@ -9,6 +9,7 @@ import { BY_HAND, fastestNative, LEAVES, LINKED, named, size } from "./table.js"
 /** @typedef {{ importing: number, first: number, sameChain: number, newChain: number, slowestNewChain: number }} InitResult */
 /** @typedef {{ steps: number, bytesAStep: number, kept: number }} GarbageResult */
 /** @typedef {{ masks: Measurement[], gates: Measurement[] }} GroupsResult */
+/** @typedef {{ name: string, length: number, measurements: Measurement[] }} TilesResult linked, then over tiles */
 /** @typedef {{ firstIsZero: boolean, secondIsZero: boolean }} Moments */
 /** @typedef {{ length: number, zeros: { soon: Moments, late: Moments }, measurements: Measurement[] }} IdleResult */
 
@@ -17,6 +18,7 @@ import { BY_HAND, fastestNative, LEAVES, LINKED, named, size } from "./table.js"
  * @property {SizeResult[]} sizes
  * @property {Measurement[]} overhead
  * @property {GroupsResult} groups
+ * @property {TilesResult[]} tiles
  * @property {InitResult} init
  * @property {IdleResult} idle
  */
@@ -65,10 +67,19 @@ function groupRatios({ masks, gates }) {
 }
 
 /**
+ * @param {TilesResult} result
+ * @returns {Expectation}
+ */
+function tilesRatio({ name, length, measurements }) {
+  const [, tiled] = /** @type {[Measurement, Measurement]} */ (measurements);
+  return { what: `${size(length)} over tiles / linked`, value: 1 / tiled.ratio, limit: 2, unit: "", note: name };
+}
+
+/**
  * @param {Results} results
  * @returns {Expectation[]}
  */
-export function expectations({ sizes, overhead, groups, init, idle }) {
+export function expectations({ sizes, overhead, groups, tiles, init, idle }) {
   const largest = /** @type {SizeResult} */ (sizes.at(-1));
   const native = largest.length === 1 << 24 ? fastestNative(largest.clipped) : null;
   const leaves = leavesRatio(sizes);
@@ -80,6 +91,7 @@ export function expectations({ sizes, overhead, groups, init, idle }) {
     ...(native ? [{ what: "16 M step / native C", value: native.ratio, limit: 1.1, unit: "", note: native.name }] : []),
     { what: leaves.what, value: leaves.ratio, limit: 1.1, unit: "", note: leaves.note },
     ...groupRatios(groups),
+    ...tiles.map(tilesRatio),
     {
       what: "a step of 16 parameters",
       value: overhead[0]?.nanoseconds ?? Number.NaN,

@@ -9,10 +9,10 @@ import { buildAssemblyScript, buildNative } from "./build.js";
 import { expectations, guardViolations } from "./expectations.js";
 import { describeMachine, runPinned } from "./machine.js";
 import { median } from "./measure.js";
-import { expectationRow, header, sizeRow } from "./table.js";
+import { expectationRow, header, size, sizeRow } from "./table.js";
 
 /** @import { SizeResult } from "./table.js" */
-/** @import { IdleResult, InitResult, GarbageResult, GroupsResult } from "./expectations.js" */
+/** @import { IdleResult, InitResult, GarbageResult, GroupsResult, TilesResult } from "./expectations.js" */
 /** @import { Measurement } from "./measure.js" */
 
 const HELP = `npm run bench [-- options]
@@ -98,6 +98,13 @@ for (const { name, nanoseconds } of [...groups.masks, ...groups.gates]) {
   console.log(`${name.padEnd(52)}${(nanoseconds / 1e3).toFixed(0)}`);
 }
 
+const tiles = /** @type {TilesResult[]} */ (runCase("tiles", [plan.rounds]));
+console.log("\nover tiles, where nothing compiles, and linked; ns a parameter");
+for (const { name, length, measurements } of tiles) {
+  const [linked, tiled] = measurements.map(({ nanoseconds }) => (nanoseconds / length).toFixed(2));
+  console.log(`${`${name}, ${size(length)}`.padEnd(52)}${tiled}  ${linked}`);
+}
+
 const inits = Array.from({ length: plan.processes }, () => /** @type {InitResult} */ (runCase("init")));
 const init = /** @type {InitResult} */ (
   Object.fromEntries(
@@ -122,7 +129,7 @@ console.log(`\ngarbage of ${garbage.steps} steps, bytes`);
 console.log(`${"allocated a step".padEnd(52)}${garbage.bytesAStep.toFixed(1)}`);
 console.log(`${"kept after a collection".padEnd(52)}${garbage.kept}`);
 
-const results = { date: new Date().toISOString(), machine, sizes, overhead, groups, init, idle, garbage };
+const results = { date: new Date().toISOString(), machine, sizes, overhead, groups, tiles, init, idle, garbage };
 console.log("");
 for (const expectation of expectations(results)) console.log(expectationRow(expectation));
 
