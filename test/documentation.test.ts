@@ -6,6 +6,9 @@ import { examplesIn, exported, moduleOf, runExample } from "./support/examples.j
 const files = (readdirSync("src", { recursive: true }) as string[])
   .filter((file) => file.endsWith(".ts") && !file.startsWith("generated"))
   .map((file) => `src/${file}`);
+const pages = ["README.md", ...readdirSync("docs").map((file) => `docs/${file}`)].filter((file) =>
+  file.endsWith(".md"),
+);
 const source = files.map((file) => readFileSync(file, "utf8")).join("\n");
 
 /** The docstring in front of an exported function. */
@@ -24,16 +27,16 @@ describe("every example in the docstrings runs and shows what it says", () => {
   it("finds them", () => expect(examples.length).toBeGreaterThan(35));
 });
 
-describe("the README's code runs", () => {
-  const examples = examplesIn("README.md");
+describe("the code of the README and of docs runs", () => {
+  const examples = pages.flatMap(examplesIn);
   it.each(examples)("$where", async (example) => {
     await runExample(example, (actual, expected) => expect(actual).toEqual(expected));
   });
-  it("finds it", () => expect(examples.length).toBeGreaterThan(3));
+  it.each(pages)("finds it in %s", (page) => expect(examplesIn(page).length).toBeGreaterThan(3));
 });
 
 it("all examples type-check", () => {
-  const examples = [...files, "README.md"].flatMap(examplesIn);
+  const examples = [...files, ...pages].flatMap(examplesIn);
   rmSync("build/examples", { recursive: true, force: true });
   mkdirSync("build/examples", { recursive: true });
   examples.forEach((example, i) => {
