@@ -3,7 +3,7 @@
 // enough to hold it all, so that the growth before a collection is all that was allocated.
 
 import { report } from "../measure.js";
-import { LanestepPeer } from "../peers/lanestep.js";
+import { LanestepPeer } from "../own/lanestep.js";
 
 const STEPS = 100_000;
 const collect = /** @type {() => void} */ (globalThis.gc);

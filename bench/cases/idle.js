@@ -4,8 +4,8 @@
 // Arguments: parameters, rounds.
 
 import { interleave, report } from "../measure.js";
-import { AssemblyScriptPeer } from "../peers/assemblyscript.js";
-import { LanestepPeer } from "../peers/lanestep.js";
+import { AssemblyScriptPeer } from "../own/assemblyscript.js";
+import { LanestepPeer } from "../own/lanestep.js";
 import { BY_HAND } from "../table.js";
 
 const REAL_STEPS = 100;

@@ -2,8 +2,8 @@
 // A step of 16 parameters: next to no arithmetic, so its time is what JavaScript spends around the loop.
 
 import { interleave, report } from "../measure.js";
-import { AssemblyScriptPeer } from "../peers/assemblyscript.js";
-import { LanestepPeer } from "../peers/lanestep.js";
+import { AssemblyScriptPeer } from "../own/assemblyscript.js";
+import { LanestepPeer } from "../own/lanestep.js";
 import { BY_HAND } from "../table.js";
 
 const LENGTH = 16;

@@ -6,10 +6,10 @@
 
 import { natives } from "../build.js";
 import { interleave, report } from "../measure.js";
-import { AssemblyScriptPeer, linkedLoop } from "../peers/assemblyscript.js";
-import { JavaScriptPeer } from "../peers/javascript.js";
-import { LanestepPeer, leafLengths } from "../peers/lanestep.js";
-import { NativePeer } from "../peers/native.js";
+import { AssemblyScriptPeer, linkedLoop } from "../own/assemblyscript.js";
+import { JavaScriptPeer } from "../own/javascript.js";
+import { LanestepPeer, leafLengths } from "../own/lanestep.js";
+import { NativePeer } from "../own/native.js";
 import { BY_HAND, LEAVES, LINKED } from "../table.js";
 
 const CHECKED_STEPS = 10;

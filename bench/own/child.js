@@ -1,28 +1,26 @@
 // @ts-check
-// The C, as a child process that lives for the whole case and runs when it is told to.
+// A child process that lives for the whole case and runs when it is told to; native/adamw.c has the commands.
 
 /** @import { Peer } from "../measure.js" */
 
 import { spawn } from "node:child_process";
-import { ADAM, MAX_NORM, PLANE_GAP } from "../settings.js";
 
 /** @implements {Peer} */
-export class NativePeer {
+export class ChildPeer {
   #child;
   /** @type {AsyncIterator<Buffer>} */
   #output;
   #length;
 
   /**
-   * @param {{ name: string, path: string }} native
+   * @param {string} name
+   * @param {string[]} command
    * @param {number} length
    */
-  constructor({ name, path }, length) {
-    const { learningRate, b1, b2, eps, epsRoot, decay } = ADAM;
-    const settings = [learningRate, b1, b2, eps, epsRoot, decay, MAX_NORM, PLANE_GAP];
+  constructor(name, [path, ...args], length) {
     this.name = name;
     this.#length = length;
-    this.#child = spawn(path, settings.map(String), { stdio: ["pipe", "pipe", "inherit"] });
+    this.#child = spawn(/** @type {string} */ (path), args, { stdio: ["pipe", "pipe", "inherit"] });
     this.#output = this.#child.stdout[Symbol.asyncIterator]();
   }
 
