@@ -1,5 +1,5 @@
 // @ts-check
-// npm run bench [-- --quick] [-- --guard]
+// npm run bench [-- --quick] [-- --guard] [-- --peers]
 
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
@@ -22,11 +22,18 @@ checked to compute the same values, in interleaved rounds. Prints medians in ns 
 each peer's; writes bench/results/<date-time>.json.
 
   --quick   1 k, 256 k and 1 M parameters, fewer rounds
+  --peers   the same step in TensorFlow.js, jax-js, PyTorch and Optax instead, as far as they are installed; with
+            --quick 10 k parameters alone
   --guard   exit with 1 where a ratio is far from what it should be: a guard, not a measurement
   --help    this text`;
 
 const { values: options } = parseArgs({
-  options: { quick: { type: "boolean" }, guard: { type: "boolean" }, help: { type: "boolean" } },
+  options: {
+    quick: { type: "boolean" },
+    peers: { type: "boolean" },
+    guard: { type: "boolean" },
+    help: { type: "boolean" },
+  },
 });
 if (options.help) {
   console.log(HELP);
@@ -62,6 +69,18 @@ function runCase(name, args = [], flags = []) {
   return /** @type {unknown} */ (JSON.parse(child.stdout));
 }
 
+/**
+ * @param {{ date: string }} results
+ * @param {string} suffix
+ */
+function writeResults(results, suffix = "") {
+  const folder = fileURLToPath(new URL("results/", import.meta.url));
+  const file = `${results.date.slice(0, 19).replaceAll(":", "-")}${suffix}.json`;
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(`${folder}${file}`, `${JSON.stringify(results, null, 2)}\n`);
+  console.log(`\nwritten to bench/results/${file}`);
+}
+
 if (!existsSync(fileURLToPath(import.meta.resolve("lanestep")))) {
   console.error("lanestep is not built: `npm run build` comes first");
   process.exit(1);
@@ -72,6 +91,12 @@ const machine = { ...describeMachine(), compiler: native.compiler };
 console.log(`${machine.cpu}, ${machine.cores} cores, ${machine.os}, Node ${machine.node} (V8 ${machine.v8})`);
 console.log(machine.pinnedTo === null ? "not pinned to a core: no taskset" : `pinned to core ${machine.pinnedTo}`);
 console.log(native.compiler ? `native C: ${native.compiler}` : `NO NATIVE PEER: ${native.reason}`);
+
+if (options.peers) {
+  const { benchPeers } = await import("./peers.js");
+  writeResults(benchPeers(machine, runCase, options.quick), "-peers");
+  process.exit();
+}
 
 console.log("\nns a parameter; × lanestep's time over the peer's, below 1 lanestep is faster");
 /** @type {SizeResult[]} */
@@ -133,11 +158,7 @@ const results = { date: new Date().toISOString(), machine, sizes, overhead, grou
 console.log("");
 for (const expectation of expectations(results)) console.log(expectationRow(expectation));
 
-const folder = fileURLToPath(new URL("results/", import.meta.url));
-const file = `${folder}${results.date.slice(0, 19).replaceAll(":", "-")}.json`;
-mkdirSync(folder, { recursive: true });
-writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`);
-console.log(`\nwritten to bench/results/${file.slice(folder.length)}`);
+writeResults(results);
 
 if (options.guard) {
   const violations = guardViolations(sizes);

@@ -1,0 +1,62 @@
+// @ts-check
+// npm run bench -- --peers: the step of `main.js` in the libraries that people use today.
+
+/** @import { PeersPlan, PeersResult } from "./peers-table.js" */
+
+import os from "node:os";
+import { buildNaive } from "./own/naive.js";
+import { catalogue } from "./peers/catalogue.js";
+import { peersTable } from "./peers-table.js";
+
+const K = 1 << 10;
+const M = 1 << 20;
+const ROUNDS = 15;
+const FEW_ROUNDS = 3;
+
+/**
+ * @param {object} machine
+ * @param {(name: string, args: string[]) => unknown} runCase
+ * @param {boolean} quick
+ */
+export function benchPeers(machine, runCase, quick = false) {
+  buildNaive();
+  /** @type {string[]} */
+  const names = [];
+  /** @type {string[]} */
+  const missing = [];
+  /** @type {Record<string, string>} */
+  const versions = {};
+  for (const { name, availability } of catalogue) {
+    const found = availability();
+    if ("versions" in found) {
+      names.push(name);
+      Object.assign(versions, found.versions);
+    } else {
+      missing.push(name);
+      console.log(`NO ${name}: ${found.missing}; to have it: ${found.remedy}`);
+    }
+  }
+  for (const [name, version] of Object.entries(versions)) console.log(`${name} ${version}`);
+  const loadBefore = os.loadavg();
+
+  const sizes = [
+    { length: 10 * K, leaves: false, checkedSteps: 10 },
+    { length: M, leaves: false, checkedSteps: 10 },
+    { length: M, leaves: true, checkedSteps: 10 },
+    { length: 16 * M, leaves: false, checkedSteps: 2 }, // the slowest takes seconds for one
+  ];
+  const results = (quick ? sizes.slice(0, 1) : sizes).map((each) => {
+    /** @type {PeersPlan} */
+    const plan = { ...each, rounds: ROUNDS, fewRounds: FEW_ROUNDS, names };
+    return /** @type {PeersResult} */ (runCase("peers", [JSON.stringify(plan)]));
+  });
+
+  const [first] = results;
+  console.log(`backend: ${first?.backend.name}, ${first?.backend.path}`);
+  console.log(`checked: all parameters within ${first?.checked.tolerance} of the largest, before anything is timed`);
+  console.log(`load of the machine: ${loadBefore[0]?.toFixed(1)} before, ${os.loadavg()[0]?.toFixed(1)} after`);
+  console.log(`\nns a parameter; × the peer's time over lanestep's, above 1 lanestep is faster; ${ROUNDS} rounds`);
+  console.log(`\nclipping and adamw\n${peersTable(results, "clipped", missing, ROUNDS)}`);
+  console.log(`\nadamw alone\n${peersTable(results, "plain", missing, ROUNDS)}`);
+  return { date: new Date().toISOString(), machine, versions, missing, loadBefore, loadAfter: os.loadavg(), results };
+}
