@@ -11,7 +11,7 @@ import { size } from "./table.js";
  * @property {number} length
  * @property {boolean} leaves 300 of them, instead of one
  * @property {number} rounds
- * @property {number} fewRounds of peers that take more than a second for a step
+ * @property {number} fewRounds of peers whose step takes long
  * @property {number} checkedSteps
  * @property {string[]} names of the peers of the catalogue that are there
  */
@@ -59,7 +59,7 @@ export function peersTable(results, variant, missing, rounds) {
       ),
     ]),
   );
-  return [row(["", ...heads]), ...lines, ...missing.map((name) => row([name, "not installed"]))].join("\n");
+  return [row(["", ...heads]), ...lines, ...missing.map((name) => row([name, "not there"]))].join("\n");
 }
 
 /**

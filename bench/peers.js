@@ -11,7 +11,6 @@ import { peersTable } from "./peers-table.js";
 const K = 1 << 10;
 const M = 1 << 20;
 const ROUNDS = 15;
-const FEW_ROUNDS = 3;
 
 /**
  * @param {object} machine
@@ -40,14 +39,14 @@ export function benchPeers(machine, runCase, quick = false) {
   const loadBefore = os.loadavg();
 
   const sizes = [
-    { length: 10 * K, leaves: false, checkedSteps: 10 },
-    { length: M, leaves: false, checkedSteps: 10 },
-    { length: M, leaves: true, checkedSteps: 10 },
-    { length: 16 * M, leaves: false, checkedSteps: 2 }, // the slowest takes seconds for one
+    { length: 10 * K, leaves: false, checkedSteps: 10, fewRounds: 5 },
+    { length: M, leaves: false, checkedSteps: 4, fewRounds: 5 },
+    { length: M, leaves: true, checkedSteps: 2, fewRounds: 5 },
+    { length: 16 * M, leaves: false, checkedSteps: 2, fewRounds: 3 }, // the slowest takes seconds for one
   ];
   const results = (quick ? sizes.slice(0, 1) : sizes).map((each) => {
     /** @type {PeersPlan} */
-    const plan = { ...each, rounds: ROUNDS, fewRounds: FEW_ROUNDS, names };
+    const plan = { ...each, rounds: ROUNDS, names };
     return /** @type {PeersResult} */ (runCase("peers", [JSON.stringify(plan)]));
   });
 

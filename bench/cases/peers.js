@@ -25,7 +25,9 @@ const PARAMETERS_A_SAMPLE = 1 << 22;
 /** Nanoseconds: a peer whose sample would be longer gets one of fewer steps. */
 const LONG_SAMPLE = 0.4e9;
 /** Nanoseconds: a peer whose step alone is longer gets fewer rounds. */
-const LONG_STEP = 1e9;
+const LONG_STEP = 0.25e9;
+/** Nanoseconds of running before the rounds; the slowest have run long enough when they are checked. */
+const WARM_UP = 250e6;
 
 const { length, leaves, rounds, fewRounds, checkedSteps, names } = /** @type {PeersPlan} */ (
   JSON.parse(/** @type {string} */ (process.argv[2]))
@@ -55,14 +57,15 @@ async function paramsAfter(peer, [clippedSteps, plainSteps]) {
   return peer.params(plainSteps === 0);
 }
 
-/** @param {[number, number]} steps */
-async function check(steps) {
+/**
+ * @param {Peer[]} checked
+ * @param {[number, number]} steps
+ */
+async function check(checked, steps) {
   const expected = (await paramsAfter(reference, steps)).slice();
   let magnitude = 0;
   for (const value of expected) magnitude = Math.max(magnitude, Math.abs(value));
-  for (const peer of peers) {
-    // lanestep is two optimizers, one for each kind of step
-    if (peer === lanestep && steps.every((count) => count > 0)) continue;
+  for (const peer of checked) {
     const actual = await paramsAfter(peer, steps);
     let furthest = actual.length === length ? 0 : Number.NaN;
     for (let i = 0; i < length; i++) furthest = Math.max(furthest, Math.abs(actual[i] - expected[i]));
@@ -76,9 +79,13 @@ async function check(steps) {
   }
 }
 
-await check([checkedSteps, 0]);
-await check([0, checkedSteps]);
-await check([checkedSteps, checkedSteps]);
+// lanestep is two optimizers, one for each kind of step
+await check([lanestep], [checkedSteps, 0]);
+await check([lanestep], [0, checkedSteps]);
+await check(
+  peers.filter((peer) => peer !== lanestep),
+  [checkedSteps, checkedSteps],
+);
 
 /**
  * Peers whose samples may have as many steps, each group with lanestep before them.
@@ -90,12 +97,11 @@ async function groups(clip) {
     steps: Math.max(1, Math.floor(PARAMETERS_A_SAMPLE / length)),
     peers: /** @type {Peer[]} */ ([]),
   };
-  const slow = { rounds, steps: usual.steps, peers: /** @type {Peer[]} */ ([]) };
-  const slowest = { rounds: fewRounds, steps: 1, peers: /** @type {Peer[]} */ ([]) };
+  const slow = { rounds, warmUp: WARM_UP, steps: usual.steps, peers: /** @type {Peer[]} */ ([]) };
+  const slowest = { rounds: fewRounds, warmUp: 0, steps: 1, peers: /** @type {Peer[]} */ ([]) };
   for (const peer of peers) {
     if (peer === lanestep) continue;
-    await peer.run(clip, 1); // a step that compiles, or takes its memory, says nothing of the next
-    const step = await peer.run(clip, 1);
+    const step = await peer.run(clip, 1); // what is compiled at a first step was compiled for the check
     const steps = Math.max(1, Math.floor(LONG_SAMPLE / step));
     const group = step > LONG_STEP ? slowest : steps < usual.steps ? slow : usual;
     group.peers.push(peer);
@@ -108,12 +114,12 @@ async function groups(clip) {
 async function time(clip) {
   /** @type {PeerTime[]} */
   const times = [];
-  for (const { rounds: count, steps, peers: others } of await groups(clip)) {
+  for (const { rounds: count, warmUp, steps, peers: others } of await groups(clip)) {
     const contenders = [lanestep, ...others].map((peer) => ({
       name: peer.name,
       run: (/** @type {number} */ n) => peer.run(clip, n),
     }));
-    const measurements = await interleave(contenders, { rounds: count, steps });
+    const measurements = await interleave(contenders, { rounds: count, steps, warmUp });
     // lanestep's own time is that beside the fast peers
     const kept = times.length === 0 ? measurements : measurements.slice(1);
     times.push(...kept.map((measurement) => ({ ...measurement, rounds: count, steps })));

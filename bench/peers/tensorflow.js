@@ -9,6 +9,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import { ADAM, Generator, MAX_NORM } from "../settings.js";
+import { ROW } from "./rows.js";
 
 setWasmPaths(fileURLToPath(new URL(".", import.meta.resolve("@tensorflow/tfjs-backend-wasm"))));
 tf.enableProdMode(); // no checks for NaN
@@ -88,9 +89,15 @@ export class TensorFlowPeer {
   }
 }
 
+/** @param {tf.Tensor} grad */
+function sumOfSquares(grad) {
+  const squares = tf.square(grad);
+  return tf.sum(grad.size % ROW === 0 ? tf.sum(tf.reshape(squares, [-1, ROW]), 1) : squares);
+}
+
 /** @param {{ [name: string]: tf.Tensor }} grads */
 function clipped(grads) {
-  const squares = Object.values(grads).map((grad) => tf.sum(tf.square(grad)));
+  const squares = Object.values(grads).map(sumOfSquares);
   const factor = tf.div(MAX_NORM, tf.maximum(tf.sqrt(tf.addN(squares)), MAX_NORM));
   return Object.fromEntries(Object.entries(grads).map(([name, grad]) => [name, tf.mul(grad, factor)]));
 }
