@@ -31,7 +31,7 @@ import { size } from "./table.js";
 export const NAIVE = "a pass an operation, wasm";
 
 const NAME_WIDTH = 30;
-const CELL_WIDTH = 20;
+const CELL_WIDTH = 26;
 
 /** @param {string[]} cells */
 const row = ([name, ...cells]) =>

@@ -21,9 +21,9 @@ const { LanestepPeer, leafLengths } = await import("../own/lanestep.js"); // it 
 
 const TOLERANCE = 1e-5;
 /** Parameters a sample of a fast peer: long against the clock's grain and the wake-up of a process. */
-const PARAMETERS_A_SAMPLE = 1 << 22;
+const PARAMETERS_A_SAMPLE = 1 << 21;
 /** Nanoseconds: a peer whose sample would be longer gets one of fewer steps. */
-const LONG_SAMPLE = 0.4e9;
+const LONG_SAMPLE = 0.2e9;
 /** Nanoseconds: a peer whose step alone is longer gets fewer rounds. */
 const LONG_STEP = 0.25e9;
 /** Nanoseconds of running before the rounds; the slowest have run long enough when they are checked. */
@@ -94,6 +94,7 @@ await check(
 async function groups(clip) {
   const usual = {
     rounds,
+    warmUp: WARM_UP,
     steps: Math.max(1, Math.floor(PARAMETERS_A_SAMPLE / length)),
     peers: /** @type {Peer[]} */ ([]),
   };
