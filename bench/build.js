@@ -7,23 +7,50 @@ import { fileURLToPath } from "node:url";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 
+/** @typedef {{ name: string, flags: string[], path: string, exists: () => boolean }} Native */
+
 export const wasmPath = `${here}build/adamw.wasm`;
+export const floorPath = `${here}build/floor.wasm`;
 
 /**
- * Two ways to compile the C: the peer is the faster one. `-fno-math-errno` changes no result; without it sqrtf is a
- * call that sets errno, and no compiler uses vectors.
+ * Neither changes a result: without the first sqrtf is a call that sets errno, without the second a selection is a
+ * branch, and no compiler uses vectors.
  */
+const strict = ["-O3", "-fno-math-errno", "-fno-trapping-math"];
+
+/**
+ * @param {string} name
+ * @param {string} file
+ * @param {string[]} flags
+ * @returns {Native}
+ */
+function native(name, file, flags) {
+  const path = `${here}build/${file}`;
+  return { name, flags, path, exists: () => existsSync(path) };
+}
+
+/** Two ways to compile the C: the peer is the faster one. */
 export const natives = [
-  { name: "C -O3", flags: ["-O3", "-march=native", "-fno-math-errno"], path: `${here}build/adamw-strict` },
-  { name: "C -ffast-math", flags: ["-O3", "-march=native", "-ffast-math"], path: `${here}build/adamw-fast` },
-].map((native) => ({ ...native, exists: () => existsSync(native.path) }));
+  native("C -O3", "rules-strict", [...strict, "-march=native"]),
+  native("C -ffast-math", "rules-fast", ["-O3", "-march=native", "-ffast-math"]),
+];
+/** The C with lanes as wide as WebAssembly's, and without fused multiplication and addition. */
+export const sameLanes = native("C, 128-bit lanes", "rules-128", [
+  ...strict,
+  ...(process.arch === "x64" ? ["-msse4.1", "-mno-avx"] : ["-ffp-contract=off"]),
+]);
 
 export function buildAssemblyScript() {
   mkdirSync(`${here}build`, { recursive: true });
   const asc = fileURLToPath(import.meta.resolve("assemblyscript/bin/asc.js"));
-  const paths = [`${here}assembly/adamw.ts`, "--baseDir", here, "--outFile", wasmPath];
   const options = ["-O3", "--converge", "--runtime", "stub", "--enable", "simd", "--noAssert", "--importMemory"];
-  execFileSync(process.execPath, [asc, ...paths, ...options], { stdio: "inherit" });
+  for (const [source, path] of /** @type {const} */ ([
+    ["adamw", wasmPath],
+    ["floor", floorPath],
+  ])) {
+    const paths = [`${here}assembly/${source}.ts`, "--baseDir", here, "--outFile", path];
+    execFileSync(process.execPath, [asc, ...paths, ...options], { stdio: "inherit" });
+  }
 }
 
 /**
@@ -35,8 +62,8 @@ export function buildNative() {
   const candidates = process.env.CC ? [process.env.CC] : ["cc", "gcc", "clang"];
   const compiler = candidates.find((name) => spawnSync(name, ["--version"]).status === 0);
   if (!compiler) return { compiler: null, reason: `no C compiler (${candidates.join(", ")})` };
-  for (const { flags, path } of natives) {
-    const result = spawnSync(compiler, [...flags, `${here}native/adamw.c`, "-lm", "-o", path], { encoding: "utf8" });
+  for (const { flags, path } of [...natives, sameLanes]) {
+    const result = spawnSync(compiler, [...flags, `${here}native/rules.c`, "-lm", "-o", path], { encoding: "utf8" });
     if (result.status !== 0) {
       removeNative();
       return { compiler: null, reason: `${compiler} failed: ${result.stderr.trim()}` };
@@ -47,5 +74,5 @@ export function buildNative() {
 }
 
 function removeNative() {
-  for (const { path } of natives) rmSync(path, { force: true });
+  for (const { path } of [...natives, sameLanes]) rmSync(path, { force: true });
 }

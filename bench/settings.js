@@ -13,7 +13,7 @@ export const PLANE_GAP = 21 * 4096;
 
 const MODULUS = 2147483647;
 
-/** Numbers in [-0.5, 0.5), the same in `native/adamw.c`. */
+/** Numbers in [-0.5, 0.5), the same in `native/rules.c`. */
 export class Generator {
   #seed = 1;
 
@@ -29,7 +29,7 @@ export class Generator {
   }
 }
 
-/** The scalars of one step with the bias corrections folded into them; `adamw.c` has the same in C. */
+/** The scalars of one step with the bias corrections folded into them; `rules.c` has the same in C. */
 export class Scalars {
   #count = 0;
   alpha = 0;

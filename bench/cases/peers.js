@@ -10,7 +10,7 @@ import { interleave, report } from "../measure.js";
 import { AssemblyScriptPeer } from "../own/assemblyscript.js";
 import { JavaScriptPeer } from "../own/javascript.js";
 import { NaivePeer } from "../own/naive.js";
-import { NativePeer } from "../own/native.js";
+import { nativePeer } from "../own/native.js";
 import { catalogue } from "../peers/catalogue.js";
 import { NAIVE } from "../peers-table.js";
 import { ADAM } from "../settings.js";
@@ -40,7 +40,7 @@ const reference = new JavaScriptPeer(length);
 const peers = [lanestep];
 if (!leaves) {
   peers.push(new AssemblyScriptPeer(BY_HAND, length), reference, new NaivePeer(NAIVE, length));
-  for (const native of natives) if (native.exists()) peers.push(new NativePeer(native, length));
+  for (const native of natives) if (native.exists()) peers.push(nativePeer(native, length));
 }
 for (const { name, start } of catalogue) if (names.includes(name)) peers.push(await start(lengths));
 

@@ -9,7 +9,7 @@ import { interleave, report } from "../measure.js";
 import { AssemblyScriptPeer, linkedLoop } from "../own/assemblyscript.js";
 import { JavaScriptPeer } from "../own/javascript.js";
 import { LanestepPeer, leafLengths } from "../own/lanestep.js";
-import { NativePeer } from "../own/native.js";
+import { nativePeer } from "../own/native.js";
 import { BY_HAND, LEAVES, LINKED } from "../table.js";
 
 const CHECKED_STEPS = 10;
@@ -28,7 +28,7 @@ const peers = [
   new AssemblyScriptPeer(BY_HAND, length),
   new JavaScriptPeer(length),
 ];
-for (const native of natives) if (native.exists()) peers.push(new NativePeer(native, length));
+for (const native of natives) if (native.exists()) peers.push(nativePeer(native, length));
 if (process.argv[4] === "leaves") peers.push(new LanestepPeer(LEAVES, leafLengths(length)));
 
 /**

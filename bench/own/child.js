@@ -1,12 +1,12 @@
 // @ts-check
-// A child process that lives for the whole case and runs when it is told to; native/adamw.c has the commands.
+// A child process that lives for the whole case and runs when it is told to; native/rules.c has the commands.
 
 /** @import { Peer } from "../measure.js" */
 
 import { spawn } from "node:child_process";
 
-/** @implements {Peer} */
-export class ChildPeer {
+/** One process, with its own planes. */
+export class Child {
   #child;
   /** @type {AsyncIterator<Buffer>} */
   #output;
@@ -29,11 +29,11 @@ export class ChildPeer {
   }
 
   /**
-   * @param {boolean} clip
+   * @param {string} what
    * @param {number} steps
    */
-  async run(clip, steps) {
-    const answer = await this.#line(`run ${clip ? "clip" : "plain"} ${this.#length} ${steps}`);
+  async run(what, steps) {
+    const answer = await this.#line(`run ${what} ${this.#length} ${steps}`);
     return Number.parseFloat(answer);
   }
 
@@ -67,5 +67,36 @@ export class ChildPeer {
       have += value.length;
     } while (!complete(have, /** @type {Buffer} */ (chunks.at(-1))));
     return Buffer.concat(chunks);
+  }
+}
+
+/** @implements {Peer} */
+export class ChildPeer {
+  #child;
+
+  /** @param {Child} child one that runs `clippedAdamw` and `adamw` */
+  constructor(child) {
+    this.name = child.name;
+    this.#child = child;
+  }
+
+  reset() {
+    return this.#child.reset();
+  }
+
+  /**
+   * @param {boolean} clip
+   * @param {number} steps
+   */
+  run(clip, steps) {
+    return this.#child.run(clip ? "clippedAdamw" : "adamw", steps);
+  }
+
+  params() {
+    return this.#child.params();
+  }
+
+  close() {
+    this.#child.close();
   }
 }

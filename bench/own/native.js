@@ -2,16 +2,21 @@
 // The C.
 
 import { ADAM, MAX_NORM, PLANE_GAP } from "../settings.js";
-import { ChildPeer } from "./child.js";
+import { Child, ChildPeer } from "./child.js";
 
-export class NativePeer extends ChildPeer {
-  /**
-   * @param {{ name: string, path: string }} native
-   * @param {number} length
-   */
-  constructor({ name, path }, length) {
-    const { learningRate, b1, b2, eps, epsRoot, decay } = ADAM;
-    const settings = [learningRate, b1, b2, eps, epsRoot, decay, MAX_NORM, PLANE_GAP];
-    super(name, [path, ...settings.map(String)], length);
-  }
+/**
+ * A process that runs any rule of `native/rules.c`.
+ * @param {{ name: string, path: string }} native
+ * @param {number} length a multiple of 64
+ * @param {Readonly<Record<string, number>>} settings
+ */
+export function nativeChild({ name, path }, length, settings) {
+  const named = Object.entries({ ...settings, gap: PLANE_GAP }).map(([setting, value]) => `${setting}=${value}`);
+  return new Child(name, [path, ...named], length);
 }
+
+/**
+ * @param {{ name: string, path: string }} native
+ * @param {number} length a multiple of 64
+ */
+export const nativePeer = (native, length) => new ChildPeer(nativeChild(native, length, { ...ADAM, maxNorm: MAX_NORM }));

@@ -7,7 +7,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import os from "node:os";
 import { fileURLToPath } from "node:url";
-import { ChildPeer } from "../own/child.js";
+import { Child, ChildPeer } from "../own/child.js";
 import { ADAM, MAX_NORM } from "../settings.js";
 
 /**
@@ -80,7 +80,7 @@ function pythonPeer(name, file, options, lengths) {
   const settings = JSON.stringify({ ...ADAM, maxNorm: MAX_NORM, lengths, ...options });
   const path = fileURLToPath(new URL(file, import.meta.url));
   const total = lengths.reduce((sum, length) => sum + length, 0);
-  return new ChildPeer(name, [python, "-B", path, settings], total); // -B: nothing is written beside the sources
+  return new ChildPeer(new Child(name, [python, "-B", path, settings], total)); // -B: nothing is written beside the sources
 }
 
 /** The folder's own package may not be installed, so the types do not follow these imports. */

@@ -40,7 +40,7 @@ def serve(peer):
             peer.reset(np.split(values[:total], ends), np.split(values[total:], ends))
             print("ready", flush=True)
         elif what == "run":
-            print(peer.run(arguments[0] == "clip", int(arguments[2])), flush=True)
+            print(peer.run(arguments[0] == "clippedAdamw", int(arguments[2])), flush=True)
         elif what == "params":
             sys.stdout.buffer.write(np.concatenate(peer.params()).tobytes())
             sys.stdout.buffer.flush()

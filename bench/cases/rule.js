@@ -1,0 +1,138 @@
+// @ts-check
+// One rule at one size: lanestep's step, the C of the same rule, what its divisions and roots take, or its bytes. All that
+// compute parameters are checked against each other, then timed round by round.
+// Arguments: the name of the row, parameters, rounds, and "memory" where planes are larger than the caches.
+
+/** @import { Update } from "lanestep" */
+
+import { readFileSync } from "node:fs";
+import { instantiateSync } from "@assemblyscript/loader";
+import { floorPath, natives, sameLanes } from "../build.js";
+import { interleave, report } from "../measure.js";
+import { nativeChild } from "../own/native.js";
+import { MOVES, ROOTS, rows, WITHOUT } from "../rule-rows.js";
+import { Generator } from "../settings.js";
+
+/** From the build: noise is numbered by a leaf's path. */
+const { hashPath } = await import(new URL("../../build/js/tree/path.js", import.meta.url).href);
+
+const CHECKED_STEPS = 10;
+/** Of the largest change of a parameter in those steps. */
+const TOLERANCE = 1e-5;
+const PARAMETERS_A_SAMPLE = 1 << 22;
+/** Nanoseconds; the checked steps have warmed up too. */
+const WARM_UP = 100e6;
+
+const [, , name, size, roundCount, where] = process.argv;
+const length = Number(size);
+const rounds = Number(roundCount);
+const isMemory = where === "memory";
+const row = rows.find((each) => each.name === name);
+if (!row) throw new Error(`no row "${name}"`);
+
+const leafLength = row.leaf.length > 0 ? row.leaf.reduce((product, axis) => product * axis) : length;
+const generator = new Generator();
+const initial = generator.fill(new Float32Array(length));
+const gradients = generator.fill(new Float32Array(length));
+const { nanEvery } = row.settings;
+if (nanEvery) for (let i = 0; i < length; i += nanEvery) gradients[i] = Number.NaN;
+
+/** @param {Float32Array} plane */
+function leaves(plane) {
+  return Array.from({ length: length / leafLength }, (_, i) => {
+    const data = plane.subarray(i * leafLength, (i + 1) * leafLength);
+    return { data, shape: /** @type {Row} */ (row).leaf.length > 0 ? /** @type {Row} */ (row).leaf : [length] };
+  });
+}
+
+/** @typedef {import("../rule-rows.js").Row} Row */
+
+/**
+ * @param {string} contender
+ * @param {Update} update
+ */
+async function optimize(contender, update) {
+  const optimizer = await update.init(leaves(initial));
+  optimizer.grads.forEach((/** @type {Float32Array} */ leaf, /** @type {number} */ i) => {
+    leaf.set(gradients.subarray(i * leafLength, (i + 1) * leafLength));
+  });
+  return {
+    name: contender,
+    optimizer,
+    async run(/** @type {number} */ steps) {
+      const start = performance.now();
+      for (let i = 0; i < steps; i++) optimizer.step();
+      return (performance.now() - start) * 1e6;
+    },
+  };
+}
+
+const settings = { ...row.settings, leafHash: hashPath("0") };
+const processes = (isMemory ? natives : [...natives, sameLanes])
+  .filter((native) => native.exists())
+  .map((native) => nativeChild(native, length, settings));
+const lanestep = await optimize("lanestep", row.update());
+
+await lanestep.run(CHECKED_STEPS);
+const params = /** @type {Float32Array[]} */ (lanestep.optimizer.params);
+let change = 0;
+params.forEach((leaf, k) => {
+  for (let i = 0; i < leaf.length; i++) change = Math.max(change, Math.abs(leaf[i] - initial[k * leafLength + i]));
+});
+for (const process of processes) {
+  await process.reset();
+  await process.run(row.native, CHECKED_STEPS);
+  const other = await process.params();
+  let furthest = 0;
+  params.forEach((leaf, k) => {
+    for (let i = 0; i < leaf.length; i++) furthest = Math.max(furthest, Math.abs(leaf[i] - other[k * leafLength + i]));
+  });
+  const difference = furthest / change;
+  if (difference <= TOLERANCE) continue;
+  throw new Error(
+    `${row.name}: ${process.name} computes something else than lanestep: after ${CHECKED_STEPS} steps of ${length} ` +
+      `parameters they differ by ${difference.toExponential(2)} of the largest change, allowed are ${TOLERANCE}`,
+  );
+}
+
+const contenders = [
+  lanestep,
+  ...processes.map((process) => ({
+    name: process.name,
+    run: (/** @type {number} */ steps) => process.run(/** @type {Row} */ (row).native, steps),
+  })),
+];
+if (row.roots && !isMemory) {
+  const { exports } = instantiateSync(readFileSync(floorPath), {
+    env: { memory: new WebAssembly.Memory({ initial: 1 }) },
+  });
+  const loop = /** @type {(lines: number) => number} */ (/** @type {unknown} */ (exports[row.roots]));
+  contenders.push({
+    name: ROOTS,
+    async run(/** @type {number} */ steps) {
+      const start = performance.now();
+      for (let i = 0; i < steps; i++) loop(length / 16);
+      return (performance.now() - start) * 1e6;
+    },
+  });
+}
+const [mover] = processes;
+/** @type {import("../own/child.js").Child | null} */
+let moving = null;
+if (isMemory && mover) {
+  moving = nativeChild(natives[0], length, settings);
+  await moving.reset();
+  const { moves } = row;
+  contenders.push({ name: MOVES, run: (steps) => /** @type {import("../own/child.js").Child} */ (moving).run(moves, steps) });
+}
+if (row.without) contenders.push(await optimize(WITHOUT, row.without.update()));
+
+const steps = Math.max(1, Math.floor(PARAMETERS_A_SAMPLE / length));
+report({
+  name: row.name,
+  length,
+  backend: lanestep.optimizer.backend,
+  measurements: await interleave(contenders, { rounds, steps, warmUp: WARM_UP }),
+});
+for (const process of processes) process.close();
+moving?.close();
