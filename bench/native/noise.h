@@ -17,7 +17,7 @@ static inline double lnOf(double u) {
   double m;
   memcpy(&m, &bits, sizeof m);
   const double f = (m - 1) / (m + 1), s = f * f;
-  return k * 0.6931471805599453 + (f + f) * ((((s / 9 + 1.0 / 7) * s + 1.0 / 5) * s + 1.0 / 3) * s + 1);
+  return k * 0.6931471805599453 + (f + f) * ((((1.0 / 9 * s + 1.0 / 7) * s + 1.0 / 5) * s + 1.0 / 3) * s + 1);
 }
 
 /** Through a signed integer, for which there is an instruction. */
@@ -28,8 +28,8 @@ static inline void gaussians(float *restrict x, float *restrict y, const uint32_
     const double radius = sqrt(-2 * lnOf((doubleOf(w1[i]) + 0.5) * 0x1p-32)), quarters = doubleOf(w2[i]) * 0x1p-30;
     const int q = (int)(quarters + 0.5);
     const double t = (quarters - q) * 1.5707963267948966, s = t * t;
-    const double sine = ((((s / 362880 - 1.0 / 5040) * s + 1.0 / 120) * s - 1.0 / 6) * s + 1) * t;
-    const double cosine = ((((s / -3628800 + 1.0 / 40320) * s - 1.0 / 720) * s + 1.0 / 24) * s - 0.5) * s + 1;
+    const double sine = ((((1.0 / 362880 * s - 1.0 / 5040) * s + 1.0 / 120) * s - 1.0 / 6) * s + 1) * t;
+    const double cosine = ((((-1.0 / 3628800 * s + 1.0 / 40320) * s - 1.0 / 720) * s + 1.0 / 24) * s - 0.5) * s + 1;
     const double a = q & 1 ? sine : cosine, b = q & 1 ? cosine : sine;
     x[i] = (float)(radius * ((q + 1) & 2 ? -a : a));
     y[i] = (float)(radius * (q & 2 ? -b : b));
