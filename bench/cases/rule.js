@@ -4,6 +4,7 @@
 // Arguments: the name of the row, parameters, rounds, and "memory" where planes are larger than the caches.
 
 /** @import { Update } from "lanestep" */
+/** @import { Row } from "../rule-rows.js" */
 
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -28,8 +29,7 @@ const [, , name, size, roundCount, where] = process.argv;
 const length = Number(size);
 const rounds = Number(roundCount);
 const isMemory = where === "memory";
-const row = rows.find((each) => each.name === name);
-if (!row) throw new Error(`no row "${name}"`);
+const row = /** @type {Row} */ (rows.find((each) => each.name === name));
 
 const leafLength = row.leaf.length > 0 ? row.leaf.reduce((product, axis) => product * axis) : length;
 const generator = new Generator();
@@ -42,11 +42,9 @@ if (nanEvery) for (let i = 0; i < length; i += nanEvery) gradients[i] = Number.N
 function leaves(plane) {
   return Array.from({ length: length / leafLength }, (_, i) => {
     const data = plane.subarray(i * leafLength, (i + 1) * leafLength);
-    return { data, shape: /** @type {Row} */ (row).leaf.length > 0 ? /** @type {Row} */ (row).leaf : [length] };
+    return { data, shape: row.leaf.length > 0 ? row.leaf : [length] };
   });
 }
-
-/** @typedef {import("../rule-rows.js").Row} Row */
 
 /**
  * @param {string} contender
@@ -100,7 +98,7 @@ const contenders = [
   lanestep,
   ...processes.map((process) => ({
     name: process.name,
-    run: (/** @type {number} */ steps) => process.run(/** @type {Row} */ (row).native, steps),
+    run: (/** @type {number} */ steps) => process.run(row.native, steps),
   })),
 ];
 if (row.roots && !isMemory) {
@@ -117,14 +115,13 @@ if (row.roots && !isMemory) {
     },
   });
 }
-const [mover] = processes;
-/** @type {import("../own/child.js").Child | null} */
-let moving = null;
-if (isMemory && mover) {
-  moving = nativeChild(natives[0], length, settings);
-  await moving.reset();
-  const { moves } = row;
-  contenders.push({ name: MOVES, run: (steps) => /** @type {import("../own/child.js").Child} */ (moving).run(moves, steps) });
+// In a process of its own: it overwrites parameters and state.
+const [native] = natives;
+if (isMemory && native.exists()) {
+  const mover = nativeChild(native, length, settings);
+  await mover.reset();
+  processes.push(mover);
+  contenders.push({ name: MOVES, run: (steps) => mover.run(row.moves, steps) });
 }
 if (row.without) contenders.push(await optimize(WITHOUT, row.without.update()));
 // The engine compiles its fast code in the background, on the same core: it gets a while of that to itself.
@@ -139,4 +136,3 @@ report({
   measurements: await interleave(contenders, { rounds, steps, warmUp: WARM_UP }),
 });
 for (const process of processes) process.close();
-moving?.close();

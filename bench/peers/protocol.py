@@ -1,4 +1,4 @@
-"""The process that a Python peer is: the commands of ../native/adamw.c, the parameters in as many leaves as it is told."""
+"""The process that a Python peer is: the commands of ../native/rules.c, the parameters in as many leaves as it is told."""
 
 import json
 import os
