@@ -5,14 +5,17 @@
 
 const CHECKED_STEPS = 10;
 const TOLERANCE = 1e-5;
-/** Parameters a sample: long against the clock's grain and the wake-up of the native process. */
-const PARAMETERS_A_SAMPLE = 1 << 23;
-/** Below 512 parameters a step takes what its call takes, whatever their number. */
+/** Parameters a sample: long against the clock's grain. */
+const PARAMETERS_A_SAMPLE = 1 << 20;
+/** Below 64 parameters a step takes what its call takes, whatever their number. */
 const MOST_STEPS = 1 << 14;
 
-/** @param {number} length */
-export function stepsASample(length) {
-  return Math.min(MOST_STEPS, Math.max(1, Math.floor(PARAMETERS_A_SAMPLE / length)));
+/**
+ * Short samples, so that where other processes share the core most of them are whole.
+ * @param {number} length
+ */
+export function stepsASample(length, parameters = PARAMETERS_A_SAMPLE) {
+  return Math.min(MOST_STEPS, Math.max(1, Math.floor(parameters / length)));
 }
 
 /**

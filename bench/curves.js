@@ -36,6 +36,10 @@ const powers = (from, to, by = 1) =>
 /** Parameters of which four planes, with the gaps between them, just fit into one memory. */
 const FULL = 2 ** 28 - 2 ** 16;
 
+/** Where a step takes milliseconds, and its peers take gigabytes. */
+const FEW_ROUNDS = 15;
+const LARGE = 2 ** 22;
+
 /** @param {string[]} cells */
 const row = (cells) =>
   cells
@@ -52,11 +56,11 @@ export function curves(machine, isQuick) {
   const plan = isQuick
     ? { sizes: powers(4, 20, 4), leaves: powers(0, 12, 4), chains: [1, 4, 8], memory: powers(16, 22, 2), rounds: 5 }
     : {
-        sizes: powers(4, 26),
+        sizes: powers(4, 26, 2),
         leaves: powers(0, 14, 2),
         chains: [1, 2, 3, 4, 5, 6, 7, 8],
-        memory: [...powers(16, 27), FULL],
-        rounds: 15,
+        memory: [...powers(16, 26, 2), 2 ** 27, FULL],
+        rounds: 31,
       };
 
   /**
@@ -69,7 +73,8 @@ export function curves(machine, isQuick) {
    */
   const curve = (name, values, cells, ...args) =>
     values.map((value) => {
-      const point = /** @type {P} */ (runCase(name, [value, plan.rounds, ...args]));
+      const rounds = name === "memory" || value > LARGE ? FEW_ROUNDS : plan.rounds;
+      const point = /** @type {P} */ (runCase(name, [value, Math.min(rounds, plan.rounds), ...args]));
       console.log(row(cells(point, ({ nanoseconds }) => (nanoseconds / point.length).toFixed(3))));
       return point;
     });

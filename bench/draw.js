@@ -77,7 +77,8 @@ function drawPanel({ title, xLabel, isLog, xTicks, xName, lines }) {
     return `<line class="${kind}" x1="${x1}" y1="${y1}" x2="${x2}" y2="${y2}"/>`;
   };
   const names = lines.map(({ name }, i) => {
-    const x = FRAME.left + (i * (right - FRAME.left)) / lines.length;
+    const before = lines.slice(0, i).reduce((sum, other) => sum + 52 + 6.3 * other.name.length, 0);
+    const x = FRAME.left + before;
     const { colour, dash } = STYLES[i] ?? {};
     const sample = `<line x1="${at(x)}" y1="56" x2="${at(x + 24)}" y2="56" stroke="${colour}" stroke-width="2" stroke-dasharray="${dash}"/>`;
     return sample + text(x + 30, 60, name);

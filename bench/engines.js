@@ -52,7 +52,7 @@ function measure(command, { sizes, rounds, processes }) {
 /** @param {string[]} cells */
 const row = (cells) =>
   cells
-    .map((cell, i) => cell.padEnd(i === 0 ? 36 : 17))
+    .map((cell, i) => cell.padEnd(i === 0 ? 40 : 15))
     .join("")
     .trimEnd();
 
@@ -64,7 +64,7 @@ const row = (cells) =>
 export function engines(machine, isQuick) {
   const plan = isQuick
     ? { sizes: [K, M], rounds: 5, processes: 3 }
-    : { sizes: [K, M, 16 * M], rounds: 21, processes: 11 };
+    : { sizes: [K, M, 16 * M], rounds: 31, processes: 11 };
   console.log("\nclipping and adamw, ns a parameter; × time of the linked loop over that of the hand-written one");
   console.log("16 p.: a step of 16 parameters, ns; init of a small model, ms: import and first, again, another chain");
   console.log(row(["engine", "path", ...plan.sizes.map(size), "16 p.", "init: first", "again", "another"]));

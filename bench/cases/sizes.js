@@ -13,6 +13,9 @@ import { LanestepPeer, leafLengths } from "../own/lanestep.js";
 import { nativePeer } from "../own/native.js";
 import { BY_HAND, LEAVES, LINKED } from "../table.js";
 
+/** Parameters a sample: long against the clock's grain and the wake-up of the native process. */
+const PARAMETERS_A_SAMPLE = 1 << 23;
+
 const length = Number(process.argv[2]);
 const rounds = Number(process.argv[3]);
 
@@ -29,7 +32,7 @@ if (process.argv[4] === "leaves") peers.push(new LanestepPeer(LEAVES, leafLength
 
 for (const clip of [true, false]) await checkAgreement(peers, clip);
 
-const steps = stepsASample(length);
+const steps = stepsASample(length, PARAMETERS_A_SAMPLE);
 /** @param {boolean} clip */
 const time = (clip) =>
   interleave(
