@@ -50,9 +50,12 @@ const at = (/** @type {number} */ coordinate) => coordinate.toFixed(1);
 const text = (x, y, content, attributes = "") =>
   `<text x="${at(x)}" y="${at(y)}" ${attributes}>${quoted(content)}</text>`;
 
-/** 1, 2 and 5 times powers of ten, from below the least to above the largest. @param {number[]} values */
+/**
+ * 1, 2 and 5 times powers of ten, from below half the least to above twice the largest: what is flat should look flat.
+ * @param {number[]} values
+ */
 function decades(values) {
-  const [least, largest] = [Math.min(...values), Math.max(...values)];
+  const [least, largest] = [Math.min(...values) / 2, Math.max(...values) * 2];
   const powers = Array.from({ length: 12 }, (_, i) => 10 ** (i - 4));
   const steps = powers.flatMap((power) => [power, 2 * power, 5 * power]);
   return steps.filter((step, i) => (steps[i + 1] ?? step) > least && (steps[i - 1] ?? step) < largest);
@@ -134,9 +137,6 @@ function line(name, points, x, pick) {
 /** @param {number} bytes */
 const bytesName = (bytes) => (bytes >= 2 ** 30 ? `${bytes / 2 ** 30} GB` : `${bytes / 2 ** 20} MB`);
 
-/** Every second or so of the values. @param {number[]} values @param {number} count */
-const some = (values, count) => values.filter((_, i) => i % Math.ceil(values.length / count) === 0);
-
 /**
  * @param {Curves} curves
  * @returns {Panel[]}
@@ -149,7 +149,7 @@ function panelsOf({ sizes, leaves, chains, memory }) {
       title: "A step of AdamW with clipping",
       xLabel: "parameters",
       isLog: true,
-      xTicks: some(sizes.map(length), 12),
+      xTicks: sizes.map(length),
       xName: size,
       lines: lines(
         line("lanestep", sizes, length, ({ measurements }) => named(measurements, "lanestep")),
@@ -209,10 +209,10 @@ function panelsOf({ sizes, leaves, chains, memory }) {
       title: "AdamW, up to the 4 GB of one memory",
       xLabel: "bytes of its four planes",
       isLog: true,
-      xTicks: some(
-        memory.map((point) => 2 ** Math.round(Math.log2(point.bytes))),
-        7,
-      ),
+      // The last point lies a little below 4 GB.
+      xTicks: memory
+        .map(({ bytes }) => 2 ** Math.round(Math.log2(bytes)))
+        .filter((bytes) => Math.log2(bytes) % 4 === 0),
       xName: bytesName,
       lines: lines(
         line(
