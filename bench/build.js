@@ -11,6 +11,7 @@ const here = fileURLToPath(new URL(".", import.meta.url));
 
 export const wasmPath = `${here}build/adamw.wasm`;
 export const floorPath = `${here}build/floor.wasm`;
+export const naivePath = `${here}build/naive.wasm`;
 
 /**
  * Neither changes a result: without the first sqrtf is a call that sets errno, without the second a selection is a
@@ -47,6 +48,7 @@ export function buildAssemblyScript() {
   for (const [source, path] of /** @type {const} */ ([
     ["adamw", wasmPath],
     ["floor", floorPath],
+    ["naive", naivePath],
   ])) {
     const paths = [`${here}assembly/${source}.ts`, "--baseDir", here, "--outFile", path];
     execFileSync(process.execPath, [asc, ...paths, ...options], { stdio: "inherit" });

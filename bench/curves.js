@@ -49,11 +49,11 @@ const row = (cells) =>
 
 /**
  * @param {Curves["machine"]} machine
- * @param {boolean} isQuick
+ * @param {{ quick?: boolean | undefined }} options
  * @returns {boolean}
  */
-export function curves(machine, isQuick) {
-  const plan = isQuick
+export function curves(machine, { quick }) {
+  const plan = quick
     ? { sizes: powers(4, 20, 4), leaves: powers(0, 12, 4), chains: [1, 4, 8], memory: powers(16, 22, 2), rounds: 5 }
     : {
         sizes: powers(4, 26, 2),

@@ -58,11 +58,11 @@ const row = (cells) =>
 
 /**
  * @param {object} machine
- * @param {boolean} isQuick
+ * @param {{ quick?: boolean | undefined }} options
  * @returns {boolean} whether all engines ran to the end
  */
-export function engines(machine, isQuick) {
-  const plan = isQuick
+export function engines(machine, { quick }) {
+  const plan = quick
     ? { sizes: [K, M], rounds: 5, processes: 3 }
     : { sizes: [K, M, 16 * M], rounds: 31, processes: 11 };
   console.log("\nclipping and adamw, ns a parameter; × time of the linked loop over that of the hand-written one");

@@ -4,9 +4,9 @@
 /** @import { PeersPlan, PeersResult } from "./peers-table.js" */
 
 import os from "node:os";
-import { buildNaive } from "./own/naive.js";
 import { catalogue } from "./peers/catalogue.js";
 import { peersTable } from "./peers-table.js";
+import { runCase, writeResults } from "./run-case.js";
 
 const K = 1 << 10;
 const M = 1 << 20;
@@ -14,11 +14,10 @@ const ROUNDS = 15;
 
 /**
  * @param {object} machine
- * @param {(name: string, args: string[]) => unknown} runCase
- * @param {boolean} quick
+ * @param {{ quick?: boolean | undefined }} options
+ * @returns {boolean}
  */
-export function benchPeers(machine, runCase, quick = false) {
-  buildNaive();
+export function peers(machine, { quick }) {
   /** @type {string[]} */
   const names = [];
   /** @type {string[]} */
@@ -57,5 +56,8 @@ export function benchPeers(machine, runCase, quick = false) {
   console.log(`\nns a parameter; × the peer's time over lanestep's, above 1 lanestep is faster; ${ROUNDS} rounds`);
   console.log(`\nclipping and adamw\n${peersTable(results, "clipped", missing, ROUNDS)}`);
   console.log(`\nadamw alone\n${peersTable(results, "plain", missing, ROUNDS)}`);
-  return { date: new Date().toISOString(), machine, versions, missing, loadBefore, loadAfter: os.loadavg(), results };
+  const loads = { loadBefore, loadAfter: os.loadavg() };
+  const all = { date: new Date().toISOString(), machine, versions, missing, ...loads, results };
+  console.log(`\nwritten to ${writeResults(all, "peers-")}`);
+  return true;
 }

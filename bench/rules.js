@@ -6,7 +6,7 @@
 
 import { sameLanes } from "./build.js";
 import { MOVES, ROOTS, rows, WITHOUT } from "./rule-rows.js";
-import { runCase } from "./run.js";
+import { runCase, writeResults } from "./run-case.js";
 import { fastestNative, size } from "./table.js";
 
 const M = 1 << 20;
@@ -62,13 +62,16 @@ const line = (cells) => {
 };
 
 /**
- * @param {{ quick: boolean, only: string[] }} options `only`: parts of the names of the rows that are wanted
+ * @param {object} machine
+ * @param {{ quick?: boolean | undefined, only?: string[] | undefined }} options `only`: parts of the names of the rows
+ *   that are wanted
+ * @returns {boolean}
  */
-export function timeRules({ quick, only }) {
+export function rules(machine, { quick, only = [] }) {
   const wanted = rows.filter(({ name }) => only.length === 0 || only.some((part) => name.includes(part)));
   if (wanted.length === 0) {
     console.error(`no row is named so; there are ${rows.map(({ name }) => `"${name}"`).join(" ")}`);
-    process.exit(1);
+    return false;
   }
   const lengths = quick ? [M] : [M, 16 * M];
   console.log("\nns a parameter; lanestep's step over what bounds it");
@@ -93,5 +96,6 @@ export function timeRules({ quick, only }) {
     }
   }
   console.log(`\n${missed} not as expected`);
-  return results;
+  console.log(`\nwritten to ${writeResults({ date: new Date().toISOString(), machine, rules: results }, "rules-")}`);
+  return true;
 }

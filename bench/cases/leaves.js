@@ -4,7 +4,7 @@
 
 import { stepsASample } from "../contest.js";
 import { interleave, report } from "../measure.js";
-import { clippedUpdate } from "../peers/lanestep.js";
+import { clippedUpdate } from "../own/lanestep.js";
 import { Generator } from "../settings.js";
 
 const LENGTH = 1 << 20;

@@ -4,8 +4,8 @@
 
 import { stepsASample } from "../contest.js";
 import { interleave, report } from "../measure.js";
-import { AssemblyScriptPeer } from "../peers/assemblyscript.js";
-import { plainUpdate } from "../peers/lanestep.js";
+import { AssemblyScriptPeer } from "../own/assemblyscript.js";
+import { plainUpdate } from "../own/lanestep.js";
 import { Generator } from "../settings.js";
 import { BY_HAND } from "../table.js";
 

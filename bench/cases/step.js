@@ -7,10 +7,10 @@
 import { natives } from "../build.js";
 import { checkAgreement, stepsASample } from "../contest.js";
 import { interleave, report } from "../measure.js";
-import { AssemblyScriptPeer, linkedLoop } from "../peers/assemblyscript.js";
-import { JavaScriptPeer } from "../peers/javascript.js";
-import { LanestepPeer } from "../peers/lanestep.js";
-import { NativePeer } from "../peers/native.js";
+import { AssemblyScriptPeer, linkedLoop } from "../own/assemblyscript.js";
+import { JavaScriptPeer } from "../own/javascript.js";
+import { LanestepPeer } from "../own/lanestep.js";
+import { nativePeer } from "../own/native.js";
 import { BY_HAND, LINKED } from "../table.js";
 
 const length = Number(process.argv[2]);
@@ -20,7 +20,7 @@ const lanestep = new LanestepPeer("lanestep", [length]);
 /** @type {Peer[]} */
 const peers = [lanestep, new AssemblyScriptPeer(LINKED, length, linkedLoop), new AssemblyScriptPeer(BY_HAND, length)];
 if (process.argv[4] === "native") {
-  for (const native of natives) if (native.exists()) peers.push(new NativePeer(native, length));
+  for (const native of natives) if (native.exists()) peers.push(nativePeer(native, length));
 }
 await checkAgreement([...peers, new JavaScriptPeer(length)], true);
 

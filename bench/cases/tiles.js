@@ -9,6 +9,7 @@ import { ADAM, Generator, MAX_NORM } from "../settings.js";
 
 /** From the build, as the package does not export them. */
 const { link } = await import(new URL("../../build/js/link/link.js", import.meta.url).href);
+const { stamp } = await import(new URL("../../build/js/link/stamp.js", import.meta.url).href);
 const { warmedSignatures } = await import(new URL("../../build/js/warmed.js", import.meta.url).href);
 
 const SIZES = [1 << 14, 1 << 20];
@@ -30,7 +31,7 @@ const others = /** @type {string[]} */ (warmedSignatures()).filter(
 );
 const ahead = {
   kernels: new WebAssembly.Module(readFileSync(new URL(import.meta.resolve("lanestep/kernels.wasm")))),
-  module: new WebAssembly.Module(link(others)),
+  module: new WebAssembly.Module(stamp(link(others), "module")),
 };
 
 /**

@@ -3,23 +3,12 @@
 
 /** @import { Peer } from "../measure.js" */
 
-import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { instantiateSync } from "@assemblyscript/loader";
+import { naivePath } from "../build.js";
 import { ADAM, clipFactor, Generator, PLANE_GAP } from "../settings.js";
 
 const PAGE = 65536;
-const bench = fileURLToPath(new URL("../", import.meta.url));
-const wasmPath = `${bench}build/naive.wasm`;
-
-export function buildNaive() {
-  const asc = fileURLToPath(import.meta.resolve("assemblyscript/bin/asc.js"));
-  const paths = [`${bench}assembly/naive.ts`, "--baseDir", bench, "--outFile", wasmPath];
-  const options = ["-O3", "--converge", "--runtime", "stub", "--enable", "simd", "--noAssert", "--importMemory"];
-  execFileSync(process.execPath, [asc, ...paths, ...options], { stdio: "inherit" });
-}
-
 /**
  * @typedef {object} Kernels
  * @property {(g: number, bytes: number) => number} sumOfSquares
@@ -60,7 +49,7 @@ export class NaivePeer {
     this.#update = this.#clipped + stride;
     this.#divisor = this.#update + stride;
     this.#memory = new WebAssembly.Memory({ initial: Math.ceil((this.#divisor + stride) / PAGE) });
-    const { exports } = instantiateSync(readFileSync(wasmPath), { env: { memory: this.#memory } });
+    const { exports } = instantiateSync(readFileSync(naivePath), { env: { memory: this.#memory } });
     this.#kernels = /** @type {Kernels} */ (/** @type {unknown} */ (exports));
   }
 

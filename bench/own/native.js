@@ -19,4 +19,5 @@ export function nativeChild({ name, path }, length, settings) {
  * @param {{ name: string, path: string }} native
  * @param {number} length a multiple of 64
  */
-export const nativePeer = (native, length) => new ChildPeer(nativeChild(native, length, { ...ADAM, maxNorm: MAX_NORM }));
+export const nativePeer = (native, length) =>
+  new ChildPeer(nativeChild(native, length, { ...ADAM, maxNorm: MAX_NORM }));
