@@ -2,7 +2,7 @@
 // npm run bench: the step over sizes against peers written here, and what it costs besides.
 
 /** @import { SizeResult } from "./table.js" */
-/** @import { IdleResult, InitResult, GarbageResult, GroupsResult, TilesResult } from "./expectations.js" */
+/** @import { IdleResult, InitResult, GarbageResult, GroupsResult, TenantsResult, TilesResult } from "./expectations.js" */
 /** @import { Measurement } from "./measure.js" */
 
 import { expectations, guardViolations } from "./expectations.js";
@@ -83,7 +83,28 @@ export function core(machine, { quick, guard }) {
   console.log(`${"allocated a step".padEnd(52)}${garbage.bytesAStep.toFixed(1)}`);
   console.log(`${"kept after a collection".padEnd(52)}${garbage.kept}`);
 
-  const results = { date: new Date().toISOString(), machine, sizes, overhead, groups, tiles, init, idle, garbage };
+  const tenants = /** @type {TenantsResult} */ (runCase("tenants", [], [process.execPath, "--expose-gc"]));
+  console.log(`\n${tenants.tenants} optimizers of 200 parameters, held`);
+  console.log(`${"to make one, µs".padEnd(52)}${tenants.microseconds.toFixed(0)}`);
+  console.log(
+    `${"its planes, and what it takes on the heap, bytes".padEnd(52)}${tenants.planes} ${tenants.heap.toFixed(0)}`,
+  );
+  for (const { length, beside } of tenants.memories) {
+    console.log(`${`a memory beside its planes, ${size(length)}, bytes`.padEnd(52)}${beside}`);
+  }
+
+  const results = {
+    date: new Date().toISOString(),
+    machine,
+    sizes,
+    overhead,
+    groups,
+    tiles,
+    init,
+    idle,
+    garbage,
+    tenants,
+  };
   console.log("");
   for (const expectation of expectations(results)) console.log(expectationRow(expectation));
   console.log(`\nwritten to ${writeResults(results)}`);

@@ -8,6 +8,8 @@ import { BY_HAND, fastestNative, LEAVES, LINKED, named, size } from "./table.js"
 
 /** @typedef {{ importing: number, first: number, sameChain: number, newChain: number, slowestNewChain: number }} InitResult */
 /** @typedef {{ steps: number, bytesAStep: number, kept: number }} GarbageResult */
+/** @typedef {{ length: number, beside: number }} MemoryResult */
+/** @typedef {{ tenants: number, microseconds: number, planes: number, heap: number, memories: MemoryResult[] }} TenantsResult */
 /** @typedef {{ masks: Measurement[], gates: Measurement[] }} GroupsResult */
 /** @typedef {{ name: string, length: number, measurements: Measurement[] }} TilesResult linked, then over tiles */
 /** @typedef {{ firstIsZero: boolean, secondIsZero: boolean }} Moments */
@@ -21,6 +23,8 @@ import { BY_HAND, fastestNative, LEAVES, LINKED, named, size } from "./table.js"
  * @property {TilesResult[]} tiles
  * @property {InitResult} init
  * @property {IdleResult} idle
+ * @property {GarbageResult} garbage
+ * @property {TenantsResult} tenants
  */
 
 const GUARD = { byHand: 1.3, leaves: 1.5 };
@@ -79,31 +83,34 @@ function tilesRatio({ name, length, measurements }) {
  * @param {Results} results
  * @returns {Expectation[]}
  */
-export function expectations({ sizes, overhead, groups, tiles, init, idle }) {
+export function expectations({ sizes, overhead, groups, tiles, init, idle, garbage, tenants }) {
   const largest = /** @type {SizeResult} */ (sizes.at(-1));
   const native = largest.length === 1 << 24 ? fastestNative(largest.clipped) : null;
   const leaves = leavesRatio(sizes);
   const [, soon, late] = /** @type {[Measurement, Measurement, Measurement]} */ (idle.measurements);
   const { zeros } = idle;
   const zerosLeft = [zeros.soon.firstIsZero, zeros.late.firstIsZero, zeros.late.secondIsZero].filter((zero) => !zero);
+  /** @type {(what: string, value: number, limit: number, unit?: string, note?: string) => Expectation} */
+  const expect = (what, value, limit, unit = "", note = "") => ({ what, value, limit, unit, note });
   return [
-    ...sizes.map(againstByHand).map(({ what, ratio, note }) => ({ what, value: ratio, limit: 1.05, unit: "", note })),
-    ...(native ? [{ what: "16 M step / native C", value: native.ratio, limit: 1.1, unit: "", note: native.name }] : []),
-    { what: leaves.what, value: leaves.ratio, limit: 1.1, unit: "", note: leaves.note },
+    ...sizes.map(againstByHand).map(({ what, ratio, note }) => expect(what, ratio, 1.05, "", note)),
+    ...(native ? [expect("16 M step / native C", native.ratio, 1.05, "", native.name)] : []),
+    expect(leaves.what, leaves.ratio, 1.05, "", leaves.note),
     ...groupRatios(groups),
     ...tiles.map(tilesRatio),
-    {
-      what: "a step of 16 parameters",
-      value: overhead[0]?.nanoseconds ?? Number.NaN,
-      limit: 2000,
-      unit: " ns",
-      note: "",
-    },
-    { what: "init after the first, same chain", value: init.sameChain, limit: 5, unit: " ms", note: "" },
-    { what: "init after the first, new chain", value: init.newChain, limit: 5, unit: " ms", note: "" },
-    { what: "after 1,000 zero gradients / at the start", value: 1 / soon.ratio, limit: 1.05, unit: "", note: "" },
-    { what: "after 70,000 zero gradients / at the start", value: 1 / late.ratio, limit: 1.05, unit: "", note: "" },
-    { what: "moments not zero by then", value: zerosLeft.length, limit: 0, unit: "", note: "" },
+    expect("a step of 16 parameters", overhead[0]?.nanoseconds ?? Number.NaN, 1000, " ns"),
+    expect("first init", init.first, 5, " ms"),
+    expect("init after the first, same chain", init.sameChain, 0.5, " ms"),
+    expect("init after the first, new chain", init.newChain, 0.5, " ms"),
+    expect("after 1,000 zero gradients / at the start", 1 / soon.ratio, 1.05),
+    expect("after 70,000 zero gradients / at the start", 1 / late.ratio, 1.05),
+    expect("moments not zero by then", zerosLeft.length, 0),
+    expect("kept on the heap after 100,000 steps", garbage.kept, 4096, " bytes"),
+    expect("one of 1,000 small optimizers, made in", tenants.microseconds, 50, " µs"),
+    expect("one of 1,000 small optimizers, beside its planes", tenants.heap, 1024, " bytes"),
+    ...tenants.memories.map(({ length, beside }) => {
+      return expect(`a memory of ${size(length)} parameters, beside its planes`, beside, 65536, " bytes");
+    }),
   ];
 }
 

@@ -8,6 +8,7 @@ import { PlaneViews, writeLeaves } from "./optimizer/views.js";
 import { flag, option, readOptions } from "./options.js";
 import { type Chain, placeRules } from "./program/chain.js";
 import { groupLeaves, type Program, programOf } from "./program/program.js";
+import { Runner } from "./program/runner.js";
 import { type Host, newHost, StepValues } from "./program/values.js";
 import { isPlainObject, show } from "./show.js";
 import { readTree, type Tree } from "./tree/layout.js";
@@ -171,7 +172,9 @@ export class Update {
     writeLeaves(views.leaves("params"), found);
     const carried = source && carry(program, views, source);
     beginState(program, views, host, source);
-    return new Optimizer<T>({ program, host, values, engine, views, keepsUpdates: options.stats === true }, carried);
+    const runner = new Runner(program, engine, values, host);
+    const keepsUpdates = options.stats === true;
+    return new Optimizer<T>({ program, host, values, engine, views, runner, keepsUpdates }, carried);
   }
 }
 

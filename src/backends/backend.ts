@@ -30,9 +30,12 @@ export interface Sums {
 /** By rule; empty for those that sum nothing up. */
 export const zeroSums = ({ chain, layout }: Program): Sums[] =>
   chain.all.map(({ rule }) => {
-    const length = rule.kind === "norm" || rule.kind === "gate" ? layout.leaves.length : 0;
+    if (rule.kind !== "norm" && rule.kind !== "gate") return none;
+    const { length } = layout.leaves;
     return { updates: new Float64Array(length), params: new Float64Array(length) };
   });
+
+const none: Sums = { updates: new Float64Array(0), params: new Float64Array(0) };
 
 /** A program that owns its planes. Groups are those of the program. */
 export interface Engine {

@@ -2,7 +2,7 @@ import { nameOf, readStamp } from "../link/stamp.js";
 import type { Optimizer } from "../optimizer/optimizer.js";
 import type { Program } from "../program/program.js";
 import type { StepValues } from "../program/values.js";
-import type { Engine } from "./backend.js";
+import type { BackendInfo, Engine } from "./backend.js";
 import { ReferenceEngine } from "./reference/engine.js";
 import { measure, noExtras } from "./wasm/arena.js";
 import { type CodeSource, signaturesOf, WasmEngine } from "./wasm/engine.js";
@@ -41,7 +41,7 @@ export function createEngine(program: Program, values: readonly StepValues[], op
   if (backend === "reference") return reference("asked for");
   const code = codeSource(program, options);
   if (typeof code !== "string") {
-    return new WasmEngine(program, values, code, `WebAssembly SIMD, ${reasons[code.path]}`, stats);
+    return new WasmEngine(program, values, code, backends[code.path], stats);
   }
   if (backend === "wasm") throw new Error(`the wasm backend cannot run here: ${code}`);
   if (warn && !warned && typeof console === "object") {
@@ -51,10 +51,14 @@ export function createEngine(program: Program, values: readonly StepValues[], op
   return reference(code);
 }
 
-const reasons: Record<CodeSource["path"], string> = {
-  linked: "loops linked for this chain",
-  warmed: "loops linked ahead",
-  tiles: "body by body, as nothing compiles at run time",
+const wasm = (path: CodeSource["path"], reason: string): BackendInfo =>
+  Object.freeze({ name: "wasm", path, reason: `WebAssembly SIMD, ${reason}` });
+
+/** One for all optimizers: they may be thousands. */
+const backends: Record<CodeSource["path"], BackendInfo> = {
+  linked: wasm("linked", "loops linked for this chain"),
+  warmed: wasm("warmed", "loops linked ahead"),
+  tiles: wasm("tiles", "body by body, as nothing compiles at run time"),
 };
 
 /**

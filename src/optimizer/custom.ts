@@ -1,6 +1,5 @@
 // Rules that a user makes of functions: they run between the passes of a step, and their state is any value.
 
-import type { Runner } from "../program/runner.js";
 import { matchTree } from "../tree/layout.js";
 import type { FoundLeaf } from "../tree/leaf.js";
 import type { CustomRule } from "../updates/rule.js";
@@ -11,11 +10,7 @@ import { writeLeaves } from "./views.js";
 export type Found = readonly (FoundLeaf | undefined)[] | null;
 
 /** A user's function may throw in the middle of a step: then the state is put back, as if it had not begun. */
-export function runCustom(
-  parts: OptimizerParts & { readonly runner: Runner },
-  sink: "apply" | "emit",
-  found: Found,
-): boolean {
+export function runCustom(parts: OptimizerParts, sink: "apply" | "emit", found: Found): boolean {
   const { program, engine, host, views, runner } = parts;
   const spans = program.slots.flatMap((_, slot) => engine.spans(slot));
   const before = spans.map((span) => span.slice());

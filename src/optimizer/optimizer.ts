@@ -6,7 +6,7 @@ import { checkpointOf, type SaveOptions } from "../checkpoint/save.js";
 import { DisposedError, NonFiniteError, StateError } from "../errors.js";
 import { readOptions } from "../options.js";
 import type { Program } from "../program/program.js";
-import { Runner } from "../program/runner.js";
+import type { Runner } from "../program/runner.js";
 import type { Host, StepValues } from "../program/values.js";
 import { show } from "../show.js";
 import { matchTree } from "../tree/layout.js";
@@ -44,6 +44,7 @@ export interface OptimizerParts {
   readonly values: readonly StepValues[];
   readonly engine: Engine;
   readonly views: PlaneViews;
+  readonly runner: Runner;
   readonly keepsUpdates: boolean;
 }
 
@@ -63,7 +64,7 @@ export class Optimizer<T = unknown> {
   readonly carried: CarryReport | null;
   readonly #host: Host;
   /** Null after `dispose()`, so that only views hold the memory. */
-  #parts: (OptimizerParts & { readonly runner: Runner }) | null;
+  #parts: OptimizerParts | null;
   #phase: Phase = "ready";
   /** Whether `update()` left updates that count as a step. */
   #changed = false;
@@ -71,10 +72,9 @@ export class Optimizer<T = unknown> {
 
   /** @internal */
   constructor(parts: OptimizerParts, carried: CarryReport | null) {
-    const { program, engine, values, host } = parts;
-    this.#parts = { ...parts, runner: new Runner(program, engine, values, host) };
-    this.#host = host;
-    this.backend = Object.freeze(engine.backend);
+    this.#parts = parts;
+    this.#host = parts.host;
+    this.backend = parts.engine.backend;
     this.carried = carried;
   }
 
@@ -175,7 +175,7 @@ export class Optimizer<T = unknown> {
    */
   stats(): Stats {
     const parts = this.#living();
-    return statsOf(parts, parts.runner, this.#phase === "updated");
+    return statsOf(parts, this.#phase === "updated");
   }
 
   /**

@@ -1,5 +1,4 @@
 import { option } from "../options.js";
-import type { Runner } from "../program/runner.js";
 import type { OptimizerParts } from "./optimizer.js";
 
 /** Norms of one leaf. */
@@ -43,8 +42,8 @@ export const toldSpec = {
   value: option<number | undefined>(undefined, "a number", (value) => value === undefined || typeof value === "number"),
 };
 
-export function statsOf(parts: OptimizerParts, runner: Runner, isUpdated: boolean): Stats {
-  const { program, host, values, engine, keepsUpdates } = parts;
+export function statsOf(parts: OptimizerParts, isUpdated: boolean): Stats {
+  const { program, host, values, engine, runner, keepsUpdates } = parts;
   const { all } = program.chain;
   const rates: Record<string, number> = {};
   program.groups.forEach(({ rules }, group) => {

@@ -16,8 +16,8 @@ export class Runner {
   /** By group: whether it runs to the end of this step. */
   readonly active: boolean[];
   /** By rule: the last norm that it measured, and the factor that came of it; NaN where there is none. */
-  readonly norms: Float64Array;
-  readonly factors: Float64Array;
+  readonly norms: number[];
+  readonly factors: number[];
   /** Too many steps in a row had NaN or infinities, this one too: what to say. */
   failure: string | null = null;
   readonly #program: Program;
@@ -36,8 +36,8 @@ export class Runner {
     this.#host = host;
     this.#pending = host.memories;
     this.active = program.groups.map(() => true);
-    this.norms = new Float64Array(program.chain.all.length).fill(Number.NaN);
-    this.factors = new Float64Array(program.chain.all.length).fill(Number.NaN);
+    this.norms = program.chain.all.map(() => Number.NaN);
+    this.factors = program.chain.all.map(() => Number.NaN);
   }
 
   /** What may throw for what the user gave: options at this step. Nothing has changed then. */

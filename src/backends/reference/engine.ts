@@ -29,7 +29,7 @@ export class ReferenceEngine implements Engine {
   readonly #x: Float64Array;
 
   constructor(program: Program, values: readonly StepValues[], reason: string, keepsUpdates: boolean) {
-    this.backend = { name: "reference", path: "reference", reason };
+    this.backend = Object.freeze({ name: "reference", path: "reference", reason });
     this.#program = program;
     this.#values = values;
     const { layout, isCustom } = program;

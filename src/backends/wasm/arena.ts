@@ -23,7 +23,7 @@ export interface Arena {
   /** What loops read their pointers and constants from. */
   readonly blocks: number;
   /** By slot and group. */
-  readonly slots: readonly ReadonlyMap<number, number>[];
+  readonly slots: readonly (readonly (number | undefined)[])[];
 }
 
 /**
@@ -88,10 +88,10 @@ export function measure(program: Program, extras: Extras) {
   const planes = planeSizes(program, extras);
   const gapOf = ({ bytes }: PlaneSize) => (bytes >= GAP_FROM ? GAP : 0);
   const total = planes.reduce((sum, plane) => sum + plane.bytes + gapOf(plane), 0);
-  const table = planes.map((plane) => `${plane.name} ${megabytes(plane.bytes)}`).join(", ");
+  const table = () => planes.map((plane) => `${plane.name} ${megabytes(plane.bytes)}`).join(", ");
   if (!(total <= MAX_BYTES)) {
     throw new RangeError(
-      `the planes need ${megabytes(total)}, more than the ${megabytes(MAX_BYTES)} of one WebAssembly memory: ${table}`,
+      `the planes need ${megabytes(total)}, more than the ${megabytes(MAX_BYTES)} of one WebAssembly memory: ${table()}`,
     );
   }
   return { planes, gapOf, total, table };
@@ -105,23 +105,24 @@ export function arenaOf(program: Program, extras: Extras, kernels: WebAssembly.M
     room = Heap.allocate(total, kernels);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new RangeError(`the engine has no memory left for ${megabytes(total)}: ${table}`, { cause: error });
+    throw new RangeError(`the engine has no memory left for ${megabytes(total)}: ${table()}`, { cause: error });
   }
   let at = room.base;
-  const named = { params: at, grads: at, updates: at, scratch: at, leafScratch: at, tile: at, blocks: at };
-  const slots = program.slots.map(() => new Map<number, number>());
+  // Of one element, not of none: an empty array grows by seventeen.
+  const slots = program.slots.map(() => new Array<number>(1));
+  const { heap } = room;
+  const arena = { heap, params: at, grads: at, updates: at, scratch: at, leafScratch: at, tile: at, blocks: at, slots };
   for (const plane of planes) {
-    if (typeof plane.id === "number")
-      slots[plane.id]!.set(plane.group, at - program.layout.groups[plane.group]!.begin * 4);
-    else named[plane.id] = at;
+    if (typeof plane.id !== "number") arena[plane.id] = at;
+    else slots[plane.id]![plane.group] = at - program.layout.groups[plane.group]!.begin * 4;
     at += plane.bytes + gapOf(plane);
   }
-  return { heap: room.heap, ...named, slots };
+  return arena;
 }
 
 /** Where a plane begins for the leaves of a group; null if it has no place for them. */
 export function addressOf(arena: Arena, { groups }: Program, id: PlaneId, { group }: Pick<LayoutLeaf, "group">) {
-  if (typeof id === "number") return arena.slots[id]!.get(group) ?? null;
+  if (typeof id === "number") return arena.slots[id]![group] ?? null;
   return id === "params" || group < groups.length ? arena[id] : null;
 }
 

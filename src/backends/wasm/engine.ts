@@ -1,3 +1,4 @@
+import type { Sink } from "../../link/signature.js";
 import type { GroupProgram, Pass, Source } from "../../program/compile.js";
 import type { Program } from "../../program/program.js";
 import type { StepValues } from "../../program/values.js";
@@ -6,24 +7,22 @@ import type { FoundLeaf } from "../../tree/leaf.js";
 import { type BackendInfo, type Engine, type Mode, type PlaneId, type Sums, zeroSums } from "../backend.js";
 import { type Arena, addressOf, arenaOf } from "./arena.js";
 import {
-  blockBytes,
   endOf,
   type LoopRunner,
   type LoopSink,
   linkedLoop,
+  nothing,
   piecesOf,
   planLoop,
+  signatureWith,
   TILE,
   tiledLoop,
   type Variant,
-  variantOf,
 } from "./loops.js";
 import { kernelRun, loopRun, normRun, type PassContext, type PreparedPass, sourceOf } from "./passes.js";
 
 /** Elements that are copied in at a time: 64 KiB. */
 const PIECE = 2 ** 14;
-
-const APPLY: Variant = { signature: "apply", steps: [] };
 
 /** The loops that a group runs in `step()`, or in `update()`; those are linked when it is first called. */
 export function signaturesOf(group: GroupProgram, sink: "apply" | "emit" = "apply"): string[] {
@@ -31,7 +30,7 @@ export function signaturesOf(group: GroupProgram, sink: "apply" | "emit" = "appl
   return passes.flatMap((pass) => {
     if (pass.kind !== "loop") return [];
     return sinksOf(pass.sink, sink).flatMap((kind) =>
-      planLoop(group, pass).variants.map((steps) => variantOf(steps, endOf(kind)).signature),
+      planLoop(group, pass).variants.map((variant) => signatureWith(variant, endOf(kind))),
     );
   });
 }
@@ -45,7 +44,7 @@ const blocksOf = (group: GroupProgram): number =>
   group.stages
     .flatMap(({ passes }) => passes)
     .flatMap((pass) => (pass.kind === "loop" ? planLoop(group, pass).variants : []))
-    .reduce((bytes, steps) => bytes + blockBytes(steps), 0);
+    .reduce((sum, { bytes }) => sum + bytes, 0);
 
 /** Where code comes from: linked and compiled here, or in modules that were made ahead. */
 export interface CodeSource {
@@ -57,7 +56,7 @@ export interface CodeSource {
 /** By slot; those that the group has not are left out. */
 function slotAddresses({ slots }: GroupProgram, arena: Arena, group: number): number[] {
   const addresses: number[] = [];
-  for (const slot of slots.flat()) addresses[slot] = arena.slots[slot]!.get(group)!;
+  for (const slot of slots.flat()) addresses[slot] = arena.slots[slot]![group]!;
   return addresses;
 }
 
@@ -81,10 +80,10 @@ export class WasmEngine implements Engine {
     program: Program,
     values: readonly StepValues[],
     loops: CodeSource,
-    reason: string,
+    backend: BackendInfo,
     keepsUpdates: boolean,
   ) {
-    this.backend = { name: "wasm", path: loops.path, reason };
+    this.backend = backend;
     this.#program = program;
     this.#loops = loops;
     this.#keeps = keepsUpdates;
@@ -99,10 +98,12 @@ export class WasmEngine implements Engine {
       program: group,
       layout: program.layout.groups[g]!,
       arena: this.#arena,
+      heap: this.#arena.heap,
+      params: this.#arena.params,
       slots: slotAddresses(group, this.#arena, g),
       step: values[g]!,
       sums: this.#sums,
-      leafFactors: new Map(group.leafFactors.map((index) => [index, new Float64Array(leaves.length)])),
+      leafFactors: group.leafFactors.map((index) => ({ index, factors: new Float64Array(leaves.length) })),
     }));
     this.#prepared = program.groups.map(({ stages }) => stages.map(() => ({})));
     program.slots.forEach(({ initial }, slot) => {
@@ -123,9 +124,9 @@ export class WasmEngine implements Engine {
   spans(id: PlaneId): readonly Float32Array<ArrayBuffer>[] {
     const { layout } = this.#program;
     if (typeof id !== "number") return [this.#floats(this.#arena[id], id === "params" ? layout.size : layout.live)];
-    return [...this.#arena.slots[id]!].map(([group, address]) => {
+    return this.#program.groupsOfSlot[id]!.map((group) => {
       const { begin, end } = layout.groups[group]!;
-      return this.#floats(address + begin * 4, end - begin);
+      return this.#floats(this.#arena.slots[id]![group]! + begin * 4, end - begin);
     });
   }
 
@@ -141,7 +142,7 @@ export class WasmEngine implements Engine {
     } else {
       for (const leaf of layout.leaves) {
         if (leaf.length === 0) continue;
-        for (const [index, factors] of leafFactors) step.values[index] = factors[leaf.index]!;
+        for (const { index, factors } of leafFactors) step.values[index] = factors[leaf.index]!;
         for (const pass of passes) pass.leaf(leaf);
       }
     }
@@ -205,7 +206,7 @@ export class WasmEngine implements Engine {
 
   #add(group: number, x: number): void {
     const { begin, end } = this.#program.layout.groups[group]!;
-    this.#apply ??= this.#runner(APPLY, []);
+    this.#apply ??= this.#runner(nothing, "apply", this.#groups[group]!);
     if (end > begin) this.#apply.run(x, 0, begin * 4, end * 4);
   }
 
@@ -233,22 +234,22 @@ export class WasmEngine implements Engine {
     const result = keeps ? "updates" : "grads";
     const out = pass.sink === "park" ? "scratch" : pass.sink === "result" ? result : pass.sink;
     const plan = planLoop(context.program, pass);
-    const runners = plan.variants.map((steps) => this.#runner(variantOf(steps, endOf(sink)), context.slots));
+    const runners = plan.variants.map((variant) => this.#runner(variant, endOf(sink), context));
     return loopRun(context, pass.source, out, plan, runners);
   }
 
-  #runner(variant: Variant, slots: readonly number[]): LoopRunner {
-    const { heap, params, tile } = this.#arena;
-    const room = { floats: heap.floats, pointers: heap.pointers, params, slots };
+  #runner(variant: Variant, sink: Sink, room: PassContext): LoopRunner {
+    const { heap, tile } = this.#arena;
     const block = this.#block;
-    this.#block += blockBytes(variant.steps);
+    this.#block += variant.bytes;
+    const signature = signatureWith(variant, sink);
     const given = this.#loops.module ? heap.given(this.#loops.module) : {};
-    if (this.#loops.path === "tiles" && !given[variant.signature]) {
-      const pieces = piecesOf(variant, given);
-      const missing = pieces.map(({ signature }) => signature).filter((signature) => !given[signature]);
+    if (this.#loops.path === "tiles" && !given[signature]) {
+      const pieces = piecesOf(variant, sink, given);
+      const missing = pieces.map(({ signature }) => signature).filter((name) => !given[name]);
       if (missing.length > 0) throw new Error(`the module has no loop ${missing.join(", ")}`);
       return tiledLoop(given, pieces, room, block, tile);
     }
-    return linkedLoop(given[variant.signature] ?? heap.loop(variant.signature), variant, room, block);
+    return linkedLoop(given[signature] ?? heap.loop(signature), variant, room, block);
   }
 }

@@ -6,7 +6,7 @@ import type { GroupProgram, Operation, Pass } from "../../program/compile.js";
 import { type Expression, evaluate, value } from "../../program/form.js";
 import type { StepValues } from "../../program/values.js";
 import type { Mode } from "../backend.js";
-import type { Loop } from "./heap.js";
+import type { Heap, Loop } from "./heap.js";
 
 export type LoopPass = Extract<Pass, { kind: "loop" }>;
 
@@ -26,10 +26,13 @@ interface Step {
   readonly constants: readonly Constant[];
 }
 
-/** The same pass with one choice of bodies, and a sink. */
+/** The same pass with one choice of bodies, and where its block has what it takes; all optimizers share it. */
 export interface Variant {
-  readonly signature: string;
   readonly steps: readonly Step[];
+  readonly slots: readonly { readonly cell: number; readonly slot: number }[];
+  readonly constants: readonly (Constant & { readonly cell: number })[];
+  /** Of the block. */
+  readonly bytes: number;
 }
 
 /** Which variant a step takes: the mixed-radix number of its choices. */
@@ -39,7 +42,7 @@ interface Choice {
 }
 
 export interface LoopPlan {
-  readonly variants: readonly (readonly Step[])[];
+  readonly variants: readonly Variant[];
   readonly choices: readonly Choice[];
 }
 
@@ -58,15 +61,30 @@ export function planLoop(program: GroupProgram, pass: LoopPass): LoopPlan {
     }
     variants = alternatives.flatMap((taken) => variants.map((steps) => [...steps, ...taken]));
   }
-  const plan = { variants, choices };
+  const plan = { variants: variants.map(variantOf), choices };
   plans.set(pass, plan);
   return plan;
 }
 
-export function variantOf(steps: readonly Step[], sink: Sink): Variant {
-  const tokens = steps.map(({ token }) => token);
-  return { steps, signature: signatureOf(tokens, sink) };
+function variantOf(steps: readonly Step[]): Variant {
+  let cell = 0;
+  const taken = steps.map(({ slots, constants }) => ({
+    slots: slots.map((slot) => ({ cell: cell++, slot })),
+    constants: constants.map((constant) => ({ ...constant, cell: cell++ })),
+  }));
+  return {
+    steps,
+    slots: taken.flatMap(({ slots }) => slots),
+    constants: taken.flatMap(({ constants }) => constants),
+    bytes: cell * CELL,
+  };
 }
+
+export const signatureWith = ({ steps }: Variant, sink: Sink): string =>
+  signatureOf(
+    steps.map(({ token }) => token),
+    sink,
+  );
 
 /** What a loop ends in. */
 export const endOf = (sink: LoopSink): Sink => (sink === "apply" || sink === "add" ? sink : "store");
@@ -88,6 +106,9 @@ function stepsOf(program: GroupProgram, operation: Operation): Step[][] {
   });
 }
 
+/** A loop of no operations. */
+export const nothing: Variant = variantOf([]);
+
 /** The variant that a step takes. */
 export function variantAt({ choices }: LoopPlan, program: GroupProgram, { options, ages }: StepValues): number {
   if (choices.length === 0) return 0;
@@ -99,53 +120,42 @@ export function variantAt({ choices }: LoopPlan, program: GroupProgram, { option
   return index;
 }
 
-/** Bytes that the block of a loop takes: see src/link/link.ts. */
-export const blockBytes = (steps: readonly Step[]): number =>
-  steps.reduce((bytes, { slots, constants }) => bytes + CELL * (slots.length + constants.length), 0);
-
 /** One call of a loop. Its block holds the pointers of its slots for good, and its constants from step to step. */
 class Call {
   readonly #loop: Loop;
+  readonly #variant: Variant;
+  readonly #room: Room;
   readonly #block: number;
-  readonly #params: number;
-  readonly #floats: Float32Array;
-  /** With the constants' places in the memory, in cells. */
-  readonly #constants: readonly (Constant & { readonly at: number })[];
 
-  constructor(loop: Loop, steps: readonly Step[], room: Room, block: number) {
-    const { floats, pointers, params, slots: bases } = room;
+  constructor(loop: Loop, variant: Variant, room: Room, block: number) {
     this.#loop = loop;
+    this.#variant = variant;
+    this.#room = room;
     this.#block = block;
-    this.#params = params;
-    this.#floats = floats;
-    let at = block / CELL;
-    this.#constants = steps.flatMap(({ slots, constants }) => {
-      for (const slot of slots) pointers[at++] = bases[slot]!;
-      return constants.map((constant) => ({ ...constant, at: at++ }));
-    });
+    for (const { cell, slot } of variant.slots) room.heap.pointers[block / CELL + cell] = room.slots[slot]!;
   }
 
   /** Takes the constants of the step: they are rounded to f32 here, once. */
   set(values: Float64Array): void {
-    const constants = this.#constants;
+    const { constants } = this.#variant;
+    const { floats } = this.#room.heap;
+    const first = this.#block / CELL;
     for (let i = 0; i < constants.length; i++) {
-      const { at, expression, absent } = constants[i]!;
+      const { cell, expression, absent } = constants[i]!;
       // Most are a value as it stands: no call then, and no number that is boxed for one.
-      this.#floats[at] =
+      floats[first + cell] =
         expression?.kind === "value" ? values[expression.index]! : evaluate(expression, values, absent);
     }
   }
 
   run(x: number, out: number, begin: number, end: number): void {
-    this.#loop(this.#block, this.#params, x, out, begin, end);
+    this.#loop(this.#block, this.#room.params, x, out, begin, end);
   }
 }
 
 /** Where a loop runs. */
 export interface Room {
-  /** All of the memory. */
-  readonly floats: Float32Array;
-  readonly pointers: Uint32Array;
+  readonly heap: Pick<Heap, "floats" | "pointers">;
   /** Where the parameters begin, and the slots of the group, in bytes. */
   readonly params: number;
   readonly slots: readonly number[];
@@ -158,8 +168,8 @@ export interface LoopRunner {
   run(x: number, out: number, begin: number, end: number): void;
 }
 
-export const linkedLoop = (loop: Loop, { steps }: Variant, room: Room, block: number): LoopRunner =>
-  new Call(loop, steps, room, block);
+export const linkedLoop = (loop: Loop, variant: Variant, room: Room, block: number): LoopRunner =>
+  new Call(loop, variant, room, block);
 
 /**
  * Bytes of a tile. With the same ranges of the slots it stays in the second-level cache; 4 KiB, which the first holds,
@@ -171,11 +181,14 @@ export const TILE = 65536;
  * A loop cut into pieces that are there, from its end backwards the longest each: planes are read and written once at the
  * end, and what comes before works on a tile. At worst they are single operations; one that is missing is among them too.
  */
-export function piecesOf({ steps, signature }: Variant, loops: Readonly<Record<string, Loop>>): Variant[] {
-  const pieces: Variant[] = [];
-  let sink = signature.split("|").at(-1) as Sink;
+export function piecesOf({ steps }: Variant, end: Sink, loops: Readonly<Record<string, Loop>>): Piece[] {
+  const pieces: Piece[] = [];
+  let sink = end;
   for (let to = steps.length; to > 0 || pieces.length === 0; sink = "store") {
-    const piece = (from: number): Variant => variantOf(steps.slice(from, to), sink);
+    const piece = (from: number): Piece => {
+      const variant = variantOf(steps.slice(from, to));
+      return { variant, signature: signatureWith(variant, sink) };
+    };
     let from = 0;
     while (from < to - (sink === "store" ? 1 : 0) && !loops[piece(from).signature]) from++;
     pieces.unshift(piece(from));
@@ -184,19 +197,24 @@ export function piecesOf({ steps, signature }: Variant, loops: Readonly<Record<s
   return pieces;
 }
 
+interface Piece {
+  readonly variant: Variant;
+  readonly signature: string;
+}
+
 /** Piece by piece over tiles: what runs where an engine compiles nothing. The same operations, so the same bits. */
 export function tiledLoop(
   loops: Readonly<Record<string, Loop>>,
-  pieces: readonly Variant[],
+  pieces: readonly Piece[],
   room: Room,
   block: number,
   tile: number,
 ): LoopRunner {
   let next = block;
-  const calls = pieces.map((piece) => {
+  const calls = pieces.map(({ variant, signature }) => {
     const own = next;
-    next += blockBytes(piece.steps);
-    return new Call(loops[piece.signature]!, piece.steps, room, own);
+    next += variant.bytes;
+    return new Call(loops[signature]!, variant, room, own);
   });
   return {
     set(values) {

@@ -6,20 +6,18 @@ import type { StepValues } from "../../program/values.js";
 import { type LayoutGroup, type LayoutLeaf, padded } from "../../tree/layout.js";
 import type { Sums } from "../backend.js";
 import type { Arena } from "./arena.js";
-import { type LoopPlan, type LoopRunner, variantAt } from "./loops.js";
+import { type LoopPlan, type LoopRunner, type Room, variantAt } from "./loops.js";
 
 /** What all passes of a group share. */
-export interface PassContext {
+export interface PassContext extends Room {
   readonly program: GroupProgram;
   readonly layout: LayoutGroup;
   readonly arena: Arena;
-  /** By slot: where it would begin for the element 0 of the layout. */
-  readonly slots: readonly number[];
   readonly step: StepValues;
   /** By rule, for those that sum up. */
   readonly sums: readonly Sums[];
   /** By factor: what each leaf has, for later stages. */
-  readonly leafFactors: ReadonlyMap<number, Float64Array>;
+  readonly leafFactors: readonly { readonly index: number; readonly factors: Float64Array }[];
 }
 
 /** One pass: over the whole range, or over single leaves that are not empty. */
@@ -85,7 +83,7 @@ export function normRun(context: PassContext, pass: Extract<Pass, { kind: "norm"
     const norms = { updates: root(sums.updates[index]), params: root(sums.params[index]!) };
     const factor = settles.entry.factor(step.options[pass.rule], norms);
     step.values[settles.factor] = factor;
-    leafFactors.get(settles.factor)![index] = factor;
+    leafFactors.find((each) => each.index === settles.factor)!.factors[index] = factor;
   };
   return { whole: () => layout.leaves.forEach(leaf), leaf };
 }
