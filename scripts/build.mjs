@@ -45,12 +45,14 @@ async function checkKernels(/** @type {Buffer} */ wasm) {
   }
 }
 
-/** The module without its memory section, in hexadecimal: src/backends/wasm/modules.ts puts one of any size between. */
-function aroundMemory(/** @type {Buffer} */ wasm) {
+/** The module in hexadecimal, with three bytes for the pages of its memory: src/backends/wasm/modules.ts sets them. */
+function withPages(/** @type {Buffer} */ wasm) {
   const initial = Buffer.from([5, 3, 1, 0, 16]); // section 5, three bytes: one memory, no maximum, 16 pages
   const at = wasm.indexOf(initial);
   if (at < 0 || wasm.indexOf(initial, at + 1) > 0) throw new Error("kernels.wasm has another memory section");
-  return [wasm.subarray(0, at), wasm.subarray(at + initial.length)].map((part) => part.toString("hex"));
+  const three = Buffer.from([5, 5, 1, 0, 16 | 128, 128, 0]);
+  const module = Buffer.concat([wasm.subarray(0, at), three, wasm.subarray(at + initial.length)]);
+  return { hex: module.toString("hex"), pagesAt: at + 4 };
 }
 
 rmSync(at("build"), { recursive: true, force: true });
@@ -58,7 +60,7 @@ for (const folder of ["build/dist", "src/generated"]) mkdirSync(at(folder), { re
 
 const kernels = compileAssembly("kernels", "assembly/index.ts");
 await checkKernels(kernels);
-generate("kernels.ts", `export const kernels = ${JSON.stringify(aroundMemory(kernels))} as const;\n`);
+generate("kernels.ts", `export const kernels = ${JSON.stringify(withPages(kernels))};\n`);
 
 const bodies = readBodies(compileAssembly("bodies", "assembly/bodies/index.ts"));
 const names = Object.keys(bodies).map((name) => JSON.stringify(name));

@@ -72,12 +72,8 @@ function gaussian(words: v128): v128 {
   );
 }
 
-/** a·x + sigma·z for the words in `out`, which are replaced by it. */
-// @ts-ignore: decorator
-@inline
-function add(out: usize, x: v128, a: v128, sigma: v128): void {
-  v128.store(out, f32x4.add(f32x4.mul(a, x), f32x4.mul(sigma, gaussian(v128.load(out)))));
-}
+/** Where the words of four counters stand: 64 bytes that no plane has, as planes begin at 1024. */
+const WORDS: usize = 0;
 
 /**
  * out ← a·x + sigma·z, z normal: elements 4i … 4i + 3 of a leaf take the four words of the counter (i, leaf, step, rule).
@@ -89,15 +85,10 @@ export function addNoise(
 ): void {
   const _a = f32x4.splat(a);
   const _sigma = f32x4.splat(sigma);
-  for (let i: usize = 0; i << 2 < length; i += 4, x += 64, out += 64) {
-    const x0 = v128.load(x);
-    const x1 = v128.load(x, 16);
-    const x2 = v128.load(x, 32);
-    const x3 = v128.load(x, 48);
-    philox(out, <u32>i, leaf, count, rule, key0, key1);
-    add(out, x0, _a, _sigma);
-    add(out + 16, x1, _a, _sigma);
-    add(out + 32, x2, _a, _sigma);
-    add(out + 48, x3, _a, _sigma);
+  for (let i: usize = 0; i << 2 < length; i += 4) {
+    philox(WORDS, <u32>i, leaf, count, rule, key0, key1);
+    for (let at = WORDS; at < WORDS + 64; at += 16, x += 16, out += 16) {
+      v128.store(out, f32x4.add(f32x4.mul(_a, v128.load(x)), f32x4.mul(_sigma, gaussian(v128.load(at)))));
+    }
   }
 }

@@ -69,9 +69,6 @@ const list = (items: readonly Code[]): Code => unsigned(items.length).concat(...
 /** Names are signatures: ASCII. */
 const text = (name: string): Code => unsigned(name.length).concat(Array.from(name, (c) => c.charCodeAt(0)));
 
-/** The section of one memory, of so many pages and without a maximum. */
-export const memorySection = (pages: number): Code => section(5, [1, 0, ...unsigned(pages)]);
-
 /** A section of a name, with content of any kind: engines read past it. */
 export const customSection = (name: string, content: Code): Code => section(0, text(name).concat(content));
 
