@@ -58,10 +58,11 @@ export class Update {
    * @param params a tree: nested plain objects and arrays; leaves are typed arrays of numbers, `{ data, shape }`,
    *   `{ shape }` (zeros) or bare numbers
    * @param options `backend`: "wasm" or "reference"; `from`: an optimizer; `stats`: whether to keep updates for `stats()`,
-   *   false; `module`: loops linked ahead of time, `kernels`: kernels compiled ahead, for engines that compile nothing
-   *   at run time; `warn`: true
+   *   false; `module`: loops linked ahead of time (`npx lanestep bake`, `lanestep/warmed.wasm`), `kernels`: kernels compiled
+   *   ahead, for engines that compile nothing at run time; `warn`: true
    * @throws TypeError with the path for a leaf that is not numbers; RangeError with the bytes of every plane for more
-   *   than a memory holds; Error if `backend` is given and cannot run
+   *   than a memory holds; Error if `backend` is given and cannot run, or if `module` or `kernels` was made for another
+   *   chain or by another version
    *
    * @example
    * ```ts

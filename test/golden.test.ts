@@ -40,9 +40,9 @@ const folder = process.env.LANESTEP_GOLDEN ?? own;
 
 /** So that nothing falls out of the own files in silence; `shipped`: chains that `lanestep/warmed.wasm` has all loops of. */
 const counts: Record<string, Record<"cases" | "waiting" | "schedules" | "waitingSchedules" | "shipped", number>> = {
-  "axon-0.3.1.json": { cases: 109, waiting: 0, schedules: 9, waitingSchedules: 0, shipped: 76 },
+  "axon-0.3.1.json": { cases: 109, waiting: 0, schedules: 9, waitingSchedules: 0, shipped: 73 },
   "optax-0.2.8.json": { cases: 398, waiting: 269, schedules: 16, waitingSchedules: 0, shipped: 107 },
-  "pytorch-2.13.0.json": { cases: 61, waiting: 27, schedules: 12, waitingSchedules: 0, shipped: 24 },
+  "pytorch-2.13.0.json": { cases: 61, waiting: 27, schedules: 12, waitingSchedules: 0, shipped: 22 },
 };
 
 /** Scalars are computed in float32 there and in double precision here. */

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 /** What somebody writes who has the package alone; the compiler checks its types too, as it does unless told not to. */
 const CONSUMER = `
 import { adam, adamw, chain, control, freeze, partition, type Optimizer, type Stats } from "lanestep";
+import { bake } from "lanestep/bake";
 import { describe } from "lanestep/describe";
 import { byPath } from "lanestep/glob";
 import { readMetadata, readSafetensors } from "lanestep/safetensors";
@@ -24,7 +25,7 @@ grown.params.v[0]! + 1;
 await update.init({ w: Float32Array.of(1) }, { from: again });
 // @ts-expect-error: options come third
 update.restore(bytes, undefined, { strct: false });
-export const all = [describe(update), readMetadata(bytes), readSafetensors(bytes), oneCycle, warmupCosine];
+export const all = [bake(update), describe(update), readMetadata(bytes), readSafetensors(bytes), oneCycle, warmupCosine];
 `;
 
 describe("the types of the built package", () => {

@@ -169,7 +169,7 @@ export function compile(rules: readonly PlacedRule[], slotsOfRule: SlotsOfRule):
     const { scope } = entry;
     // What is parked for a leaf's norm is all of it: its decay costs less in that loop than in the sum and in the next one
     // (LAMB: 0.8 of the time; sums inside the loop, or piece by piece behind it, gained nothing more).
-    if ((order !== 2 && form.b) || (scope === "leaf" && operations.length > 0)) materialize();
+    if (form.b && (order !== 2 || (scope === "leaf" && operations.length > 0))) materialize();
     park();
     const factor = valueCount++;
     const isMeasured = order === 2 && scope === "tree" && !entry.params;

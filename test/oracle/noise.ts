@@ -14,7 +14,7 @@ let kernel: NoiseKernel | undefined;
 /** `counter`: the words of the key, then the step and the rule's index. */
 export function normals(leaf: TreeLeaf, key: readonly [number, number], step: number, rule: number): Float32Array {
   kernel ??= new WebAssembly.Instance(compileKernels(SHARED_PAGES)).exports as unknown as NoiseKernel;
-  const zeros = 0;
+  const zeros = 1024; // what lies before is the kernels' own
   const out = kernel.memory.buffer.byteLength / 2;
   kernel.addNoise(out, zeros, leaf.length, 1, 1, ...key, leaf.hash, step, rule);
   return new Float32Array(kernel.memory.buffer.slice(out, out + leaf.length * 4));

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { expect, vi } from "vitest";
 import type { InitOptions, Optimizer } from "../../../src/index.js";
 import { link } from "../../../src/link/link.js";
+import { stamp } from "../../../src/link/stamp.js";
 import { warmedSignatures } from "../../../src/warmed.js";
 import { bitsIn } from "../untouched.js";
 import type { GoldenCase, GoldenStep, Plan } from "./index.js";
@@ -18,9 +19,7 @@ const loopsOf = (module: WebAssembly.Module) => new Set(WebAssembly.Module.expor
 const shippedLoops = loopsOf(shipped);
 
 /** Operations alone, of which any chain is made: `lanestep/warmed.wasm` without the loops that join several. */
-const single = new WebAssembly.Module(
-  link(warmedSignatures().filter((name) => /^(?:\w+\|store|store|add|apply)$/.test(name))),
-);
+const single = moduleOf(warmedSignatures().filter((name) => /^(?:\w+\|store|store|add|apply)$/.test(name)));
 const singleLoops = loopsOf(single);
 
 /** A copy of the library that has compiled nothing yet, and what speaks to it. */
@@ -46,8 +45,12 @@ export function given(path: "warmed" | "tiles", loops: readonly string[], all: W
   return { path: taken, options: { kernels, module: single } };
 }
 
-export const linkAll = (loops: readonly string[]): WebAssembly.Module =>
-  new WebAssembly.Module(link([...new Set([...loops, "add"])]));
+export const linkAll = (loops: readonly string[]): WebAssembly.Module => moduleOf([...new Set([...loops, "add"])]);
+
+/** As the build links it: see src/link/stamp.ts. */
+function moduleOf(loops: readonly string[]): WebAssembly.Module {
+  return new WebAssembly.Module(stamp(link(loops), "module"));
+}
 
 /** Runs something as in an engine that compiles nothing. */
 export function compilingNothing<T>(run: () => T): T {
