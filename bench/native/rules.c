@@ -1,7 +1,7 @@
 // The rules of lanestep in C, each with the scalars folded as lanestep folds them, as a process that answers on its
 // standard output, so that its rounds lie between those of the other peers:
 //
-//   reset <n>             n parameters, a multiple of 64, from the seed, state as it begins     -> "ready"
+//   reset <n>             n parameters from the seed, state as it begins     -> "ready"
 //   run <rule> <n> <k>    k steps                                            -> "<nanoseconds> <checksum>"
 //   params <n>                                                               -> n floats, raw
 //
@@ -351,7 +351,7 @@ int main(int argc, char **argv) {
   char *arena = NULL;
   float *p = NULL, *g = NULL, *m = NULL, *v = NULL;
   while (fgets(line, sizeof line, stdin)) {
-    if (sscanf(line, "reset %ld", &n) == 1 && n % 64 == 0) {
+    if (sscanf(line, "reset %ld", &n) == 1) {
       if (n != length) {
         const size_t plane = ((size_t)n * sizeof(float) + 63) / 64 * 64 + (size_t)gap;
         free(arena);

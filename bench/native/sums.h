@@ -1,5 +1,4 @@
-// Sums, in blocks of single precision and independent lanes, so that a strict compiler may use vectors too. Lengths are
-// multiples of 64.
+// Sums, in blocks of single precision and independent lanes, so that a strict compiler may use vectors too.
 
 enum { LANES = 32, BLOCK = 4096 };
 
@@ -15,8 +14,10 @@ static inline float total(float *lanes) {
     for (long block = 0; block < n; block += BLOCK) {                              \
       const long end = n - block < BLOCK ? n : block + BLOCK;                      \
       float lanes[LANES] = {0};                                                    \
-      for (long i = block; i < end; i += LANES)                                    \
+      long i = block;                                                              \
+      for (; i + LANES <= end; i += LANES)                                         \
         for (int lane = 0; lane < LANES; lane++) lanes[lane] += TERM(x[i + lane]); \
+      for (; i < end; i++) lanes[0] += TERM(x[i]);                                 \
       sums += total(lanes);                                                        \
     }                                                                              \
     return sums;                                                                   \

@@ -7,7 +7,7 @@ import { Child, ChildPeer } from "./child.js";
 /**
  * A process that runs any rule of `native/rules.c`.
  * @param {{ name: string, path: string }} native
- * @param {number} length a multiple of 64
+ * @param {number} length
  * @param {Readonly<Record<string, number>>} settings
  */
 export function nativeChild({ name, path }, length, settings) {
@@ -17,7 +17,7 @@ export function nativeChild({ name, path }, length, settings) {
 
 /**
  * @param {{ name: string, path: string }} native
- * @param {number} length a multiple of 64
+ * @param {number} length
  */
 export const nativePeer = (native, length) =>
   new ChildPeer(nativeChild(native, length, { ...ADAM, maxNorm: MAX_NORM }));

@@ -1,7 +1,6 @@
 import type { Source } from "../program/compile.js";
 import type { Program } from "../program/program.js";
 import type { LayoutLeaf } from "../tree/layout.js";
-import type { FoundLeaf } from "../tree/leaf.js";
 
 /** What runs a program, and how it came to be chosen. */
 export interface BackendInfo {
@@ -46,10 +45,7 @@ export interface Engine {
   spans(id: PlaneId): readonly Float32Array<ArrayBuffer>[];
   /** A step begins. */
   begin(): void;
-  /** Whether the first stage can copy gradients in while it adds them to a sum. */
-  readonly copiesIn: boolean;
-  /** `given`: gradients that it is to copy in, if it can. */
-  stage(group: number, stage: number, mode: Mode, given: readonly (FoundLeaf | undefined)[] | null): void;
+  stage(group: number, stage: number, mode: Mode): void;
   /** What the passes of this rule have summed up. */
   sums(rule: number): Sums;
   /** Σ x² of a leaf of a plane; 0 where the plane has no place for it. */

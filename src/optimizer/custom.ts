@@ -1,16 +1,12 @@
 // Rules that a user makes of functions: they run between the passes of a step, and their state is any value.
 
 import { matchTree } from "../tree/layout.js";
-import type { FoundLeaf } from "../tree/leaf.js";
 import type { CustomRule } from "../updates/rule.js";
 import type { OptimizerParts } from "./optimizer.js";
 import { writeLeaves } from "./views.js";
 
-/** Gradients that are not copied in yet. */
-export type Found = readonly (FoundLeaf | undefined)[] | null;
-
 /** A user's function may throw in the middle of a step: then the state is put back, as if it had not begun. */
-export function runCustom(parts: OptimizerParts, sink: "apply" | "emit", found: Found): boolean {
+export function runCustom(parts: OptimizerParts, sink: "apply" | "emit"): boolean {
   const { program, engine, host, views, runner } = parts;
   const spans = program.slots.flatMap((_, slot) => engine.spans(slot));
   const before = spans.map((span) => span.slice());
@@ -29,7 +25,7 @@ export function runCustom(parts: OptimizerParts, sink: "apply" | "emit", found: 
       }
       states[rule] = copyPlain(state);
     };
-    const changed = runner.run(sink, call, found);
+    const changed = runner.run(sink, call);
     host.custom = states;
     return changed;
   } catch (error) {

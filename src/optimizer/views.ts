@@ -91,7 +91,7 @@ export function stateTree(
 }
 
 /** Whether leaves are views of the very memory that they are to be written into. */
-export const overlap = (found: readonly (FoundLeaf | undefined)[], views: readonly (View | null)[]): boolean => {
+const overlap = (found: readonly (FoundLeaf | undefined)[], views: readonly (View | null)[]): boolean => {
   const buffer = views.find((view) => view !== null)?.buffer;
   return found.some((leaf) => buffer !== undefined && (leaf?.data as View | null | undefined)?.buffer === buffer);
 };

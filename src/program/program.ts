@@ -50,8 +50,6 @@ export interface Program {
   readonly remembers: boolean;
   readonly isGated: boolean;
   readonly isCustom: boolean;
-  /** Whether a step first adds the gradients, as they are, to a sum: then they can be copied in and added piece by piece. */
-  readonly isGathered: boolean;
 }
 
 /** The chain, and which leaves are a group. */
@@ -137,10 +135,6 @@ export function programOf(tree: Tree, { chain, groupOf, groups, liveCount }: Gro
     remembers: chain.all.some(({ rule }) => rule.kind === "linear" && rule.memory),
     isGated: chain.all.some(({ rule }) => rule.kind === "gate"),
     isCustom: chain.all.some(({ rule }) => rule.kind === "custom"),
-    isGathered: compiled.every(({ stages: [first] }) => {
-      const [pass] = first!.passes;
-      return first!.barrier?.kind === "accumulate" && pass?.kind === "loop" && pass.operations.length === 0;
-    }),
   };
 }
 

@@ -1,7 +1,6 @@
 // One step: the actions of a program in order, on any backend.
 
 import type { Engine, Mode } from "../backends/backend.js";
-import type { FoundLeaf } from "../tree/leaf.js";
 import { displayPath } from "../tree/path.js";
 import type { Numbers, Told } from "../updates/rule.js";
 import type { Barrier } from "./compile.js";
@@ -49,15 +48,10 @@ export class Runner {
 
   /**
    * Runs what {@link prepare} has prepared. `custom(rule)` is called where a user's function stands, x in the scratch.
-   * `given` are gradients that are not copied in yet, if the program is `isGathered`.
    *
    * @returns whether updates are there: not while gradients are gathered, and not where a step was skipped
    */
-  run(
-    sink: "apply" | "emit",
-    custom: (rule: number) => void,
-    given: readonly (FoundLeaf | undefined)[] | null,
-  ): boolean {
+  run(sink: "apply" | "emit", custom: (rule: number) => void): boolean {
     const { active } = this;
     for (let group = 0; group < active.length; group++) active[group] = true;
     this.failure = null;
@@ -67,7 +61,7 @@ export class Runner {
       if (action.kind === "stage") {
         if (!active[action.group]) continue;
         const { barrier } = this.#program.groups[action.group]!.stages[action.stage]!;
-        this.#engine.stage(action.group, action.stage, this.#mode(barrier, sink), action.stage === 0 ? given : null);
+        this.#engine.stage(action.group, action.stage, this.#mode(barrier, sink));
       } else this.#meet(action, custom);
     }
     const flushes = (this.#host.count + 1) % FLUSH_INTERVAL === 0;

@@ -19,7 +19,6 @@ type Plane = Float32Array<ArrayBuffer>;
 
 export class ReferenceEngine implements Engine {
   readonly backend: BackendInfo;
-  readonly copiesIn = false;
   readonly #program: Program;
   readonly #values: readonly StepValues[];
   readonly #planes = new Map<PlaneId, Plane>();

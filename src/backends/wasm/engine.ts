@@ -3,7 +3,6 @@ import type { GroupProgram, Pass, Source } from "../../program/compile.js";
 import type { Program } from "../../program/program.js";
 import type { StepValues } from "../../program/values.js";
 import type { LayoutLeaf } from "../../tree/layout.js";
-import type { FoundLeaf } from "../../tree/leaf.js";
 import { type BackendInfo, type Engine, type Mode, type PlaneId, type Sums, zeroSums } from "../backend.js";
 import { type Arena, addressOf, arenaOf } from "./arena.js";
 import {
@@ -20,9 +19,6 @@ import {
   type Variant,
 } from "./loops.js";
 import { kernelRun, loopRun, normRun, type PassContext, type PreparedPass, sourceOf } from "./passes.js";
-
-/** Elements that are copied in at a time: 64 KiB. */
-const PIECE = 2 ** 14;
 
 /** The loops that a group runs in `step()`, or in `update()`; those are linked when it is first called. */
 export function signaturesOf(group: GroupProgram, sink: "apply" | "emit" = "apply"): string[] {
@@ -63,7 +59,6 @@ function slotAddresses({ slots }: GroupProgram, arena: Arena, group: number): nu
 /** Runs a program over one arena of a WebAssembly memory. */
 export class WasmEngine implements Engine {
   readonly backend: BackendInfo;
-  readonly copiesIn = true;
   readonly #program: Program;
   readonly #arena: Arena;
   readonly #loops: CodeSource;
@@ -132,12 +127,10 @@ export class WasmEngine implements Engine {
 
   begin(): void {}
 
-  stage(group: number, stage: number, mode: Mode, given: readonly (FoundLeaf | undefined)[] | null): void {
+  stage(group: number, stage: number, mode: Mode): void {
     const { layout, leafFactors, step } = this.#groups[group]!;
     const passes = this.#stage(group, stage, mode);
-    if (given) {
-      for (const leaf of layout.leaves) this.#copyIn(leaf, given[leaf.index]!.data!, passes);
-    } else if (!this.#program.groups[group]!.stages[stage]!.byLeaf) {
+    if (!this.#program.groups[group]!.stages[stage]!.byLeaf) {
       if (layout.end > layout.begin) for (const pass of passes) pass.whole();
     } else {
       for (const leaf of layout.leaves) {
@@ -148,19 +141,6 @@ export class WasmEngine implements Engine {
     }
     if (this.#keeps && mode === "apply" && stage === this.#program.groups[group]!.stages.length - 1) {
       this.#add(group, this.#arena.updates);
-    }
-  }
-
-  /** A piece is added while it is in cache. */
-  #copyIn(leaf: LayoutLeaf, data: number | ArrayLike<number>, passes: readonly PreparedPass[]): void {
-    const grads = this.view("grads", leaf)!;
-    const isTyped = ArrayBuffer.isView(data);
-    const piece = isTyped ? PIECE : leaf.length;
-    if (!isTyped) grads.set(typeof data === "number" ? [data] : data);
-    for (let from = 0; from < leaf.length; from += piece) {
-      const length = Math.min(piece, leaf.length - from);
-      if (isTyped) grads.set((data as Float32Array).subarray(from, from + length), from);
-      for (const pass of passes) pass.leaf({ ...leaf, offset: leaf.offset + from, length });
     }
   }
 
