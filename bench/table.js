@@ -92,5 +92,5 @@ export function expectationRow({ what, value, limit, unit, note }) {
   const digits = limit > 0 && limit < 100 ? 2 : 0;
   const measured = `${value.toFixed(digits)}${unit}`;
   const verdict = value <= limit ? "as expected" : "NOT AS EXPECTED";
-  return `${what.padEnd(52)}${measured.padEnd(12)}${`<= ${limit}${unit}`.padEnd(14)}${verdict}${note && `  (${note})`}`;
+  return `${what.padEnd(52)}${measured.padEnd(14)}${`<= ${limit}${unit}`.padEnd(17)}${verdict}${note && `  (${note})`}`;
 }

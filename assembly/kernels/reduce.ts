@@ -5,6 +5,9 @@
 //   accumulator          a0      a1      a2       a3        a0        …
 //   block                f64: (s₀ + s₁) + (s₂ + s₃), s = (a0 + a1) + (a2 + a3)
 
+// Two or four blocks side by side, as more streams of memory, gain nothing in cache and take 1.4 to 1.8 times as long at
+// 16 M.
+
 const BLOCK: usize = 4096;
 
 /** What four elements, and one, add: x², or with `decayed` (a·x + b·p)². */

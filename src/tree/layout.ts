@@ -150,6 +150,7 @@ export function matchTree<Leaf extends TreeLeaf>(
   isOptional: (leaf: Leaf) => boolean = () => false,
 ): (FoundLeaf | undefined)[] {
   const found = new Array<FoundLeaf | undefined>(layout.leaves.length);
+  if (matchPlain(layout, layout.skeleton, tree, found)) return found;
   const mismatch = (keys: Keys, what: string) => new TreeMismatchError(`"${displayPath(root, keys)}" ${what}`);
 
   const mayLack = (node: Skeleton): boolean =>
@@ -177,6 +178,34 @@ export function matchTree<Leaf extends TreeLeaf>(
   };
   walk(layout.skeleton, tree, []);
   return found;
+}
+
+/**
+ * What most trees are: all keys, no others, typed arrays of the right length. Nothing is remembered for an error, so a
+ * leaf takes a third of the time. @returns false for any other tree, which is then read with its paths in mind
+ */
+function matchPlain(
+  layout: { readonly leaves: readonly TreeLeaf[] },
+  node: Skeleton,
+  value: unknown,
+  found: (FoundLeaf | undefined)[],
+): boolean {
+  if (typeof node === "number") {
+    const { length } = layout.leaves[node]!;
+    if (!(value instanceof Float32Array) || value.length !== length) return false;
+    found[node] = { kind: "array", shape: [length], length, data: value };
+    return true;
+  }
+  const { array, keys, children } = node;
+  if (!(array ? Array.isArray(value) : isPlainObject(value))) return false;
+  const tree = value as Record<string | number, unknown>;
+  if (keys.length !== (array ? tree.length : Object.keys(tree).length)) return false;
+  if (Object.getOwnPropertySymbols(tree).length > 0) return false;
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i]!;
+    if (!Object.hasOwn(tree, key) || !matchPlain(layout, children[i]!, tree[key], found)) return false;
+  }
+  return true;
 }
 
 const nodeName = (array: boolean): string => (array ? "an array" : "an object");
