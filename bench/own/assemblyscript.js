@@ -2,17 +2,13 @@
 // The hand-written AssemblyScript loop, driven as lean as JavaScript can; and lanestep's linked loop in its place, driven
 // the same: what a step costs outside its loop shows in neither.
 
-/** @import { Peer } from "../measure.js" */
-
-import { readFileSync } from "node:fs";
-import { instantiateSync } from "@assemblyscript/loader";
 import { wasmPath } from "../build.js";
-import { ADAM, clipFactor, Generator, PLANE_GAP, Scalars } from "../settings.js";
+import { ADAM, clipFactor, Scalars } from "../settings.js";
+import { WasmPeer } from "./wasm-peer.js";
 
 /** From the build, as the package does not export its linker. */
 const { link } = await import(new URL("../../build/js/link/link.js", import.meta.url).href);
 
-const PAGE = 65536;
 /** Where the linked loop reads its pointers and constants: see src/link/link.ts. */
 const BLOCK = 1024;
 
@@ -23,16 +19,9 @@ const BLOCK = 1024;
  *   rest2: number, root: number, eps: number, alpha: number, beta: number) => void} adamw
  */
 
-/** @implements {Peer} */
-export class AssemblyScriptPeer {
+export class AssemblyScriptPeer extends WasmPeer {
   #scalars = new Scalars();
   #kernels;
-  #memory;
-  #length;
-  #p = PAGE;
-  #g;
-  #m;
-  #v;
 
   /**
    * @param {string} name
@@ -40,50 +29,32 @@ export class AssemblyScriptPeer {
    * @param {((memory: WebAssembly.Memory) => Kernels["adamw"])=} otherLoop in place of the hand-written one
    */
   constructor(name, length, otherLoop) {
-    this.name = name;
-    const stride = length * 4 + PLANE_GAP;
-    this.#length = length;
-    this.#g = this.#p + stride;
-    this.#m = this.#g + stride;
-    this.#v = this.#m + stride;
-    this.#memory = new WebAssembly.Memory({ initial: Math.ceil((this.#v + stride) / PAGE) });
-    const { exports } = instantiateSync(readFileSync(wasmPath), { env: { memory: this.#memory } });
-    const { sumOfSquares, adamw } = /** @type {Kernels} */ (/** @type {unknown} */ (exports));
-    this.#kernels = { sumOfSquares, adamw: otherLoop?.(this.#memory) ?? adamw };
+    super(name, length, wasmPath, 4);
+    const { sumOfSquares, adamw } = /** @type {Kernels} */ (this.exports);
+    this.#kernels = { sumOfSquares, adamw: otherLoop?.(this.memory) ?? adamw };
   }
 
-  async reset() {
-    const generator = new Generator();
-    generator.fill(this.#plane(this.#p));
-    generator.fill(this.#plane(this.#g));
-    this.#plane(this.#m).fill(0);
-    this.#plane(this.#v).fill(0);
+  /** @override */
+  begin() {
     this.#scalars = new Scalars();
   }
 
   /**
+   * @override
    * @param {boolean} clip
-   * @param {number} steps
    */
-  async run(clip, steps) {
-    const start = performance.now();
-    for (let i = 0; i < steps; i++) this.#step(clip);
-    return (performance.now() - start) * 1e6;
-  }
-
-  /** @param {boolean} clip */
-  #step(clip) {
+  step(clip) {
     const scalars = this.#scalars;
     const { adamw, sumOfSquares } = this.#kernels;
-    const bytes = this.#length * 4;
+    const [p, g, m, v] = /** @type {[number, number, number, number]} */ (this.planes);
     scalars.advance();
     adamw(
-      this.#p,
-      this.#g,
-      this.#m,
-      this.#v,
-      bytes,
-      clip ? clipFactor(sumOfSquares(this.#g, bytes)) : 1,
+      p,
+      g,
+      m,
+      v,
+      this.bytes,
+      clip ? clipFactor(sumOfSquares(g, this.bytes)) : 1,
       1 - ADAM.b1,
       ADAM.b2,
       1 - ADAM.b2,
@@ -93,21 +64,6 @@ export class AssemblyScriptPeer {
       scalars.beta,
     );
   }
-
-  zeroGrads() {
-    this.#plane(this.#g).fill(0);
-  }
-
-  async params() {
-    return this.#plane(this.#p);
-  }
-
-  /** @param {number} pointer */
-  #plane(pointer) {
-    return new Float32Array(this.#memory.buffer, pointer, this.#length);
-  }
-
-  close() {}
 }
 
 /** @param {WebAssembly.Memory} memory */

@@ -1,14 +1,10 @@
 // @ts-check
 // The step in WebAssembly too, but a pass for each operation: what it costs that nothing is fused.
 
-/** @import { Peer } from "../measure.js" */
-
-import { readFileSync } from "node:fs";
-import { instantiateSync } from "@assemblyscript/loader";
 import { naivePath } from "../build.js";
-import { ADAM, clipFactor, Generator, PLANE_GAP } from "../settings.js";
+import { ADAM, clipFactor } from "../settings.js";
+import { WasmPeer } from "./wasm-peer.js";
 
-const PAGE = 65536;
 /**
  * @typedef {object} Kernels
  * @property {(g: number, bytes: number) => number} sumOfSquares
@@ -20,83 +16,41 @@ const PAGE = 65536;
  * @property {(x: number, y: number, bytes: number, factor: number) => void} addScaled
  */
 
-/** @implements {Peer} */
-export class NaivePeer {
+export class NaivePeer extends WasmPeer {
   #count = 0;
-  #kernels;
-  #memory;
-  #length;
-  #p = PAGE;
-  #g;
-  #m;
-  #v;
-  #clipped;
-  #update;
-  #divisor;
 
   /**
    * @param {string} name
    * @param {number} length a multiple of 16
    */
   constructor(name, length) {
-    this.name = name;
-    const stride = length * 4 + PLANE_GAP;
-    this.#length = length;
-    this.#g = this.#p + stride;
-    this.#m = this.#g + stride;
-    this.#v = this.#m + stride;
-    this.#clipped = this.#v + stride;
-    this.#update = this.#clipped + stride;
-    this.#divisor = this.#update + stride;
-    this.#memory = new WebAssembly.Memory({ initial: Math.ceil((this.#divisor + stride) / PAGE) });
-    const { exports } = instantiateSync(readFileSync(naivePath), { env: { memory: this.#memory } });
-    this.#kernels = /** @type {Kernels} */ (/** @type {unknown} */ (exports));
+    super(name, length, naivePath, 7);
   }
 
-  async reset() {
-    const generator = new Generator();
-    generator.fill(this.#plane(this.#p));
-    generator.fill(this.#plane(this.#g));
-    this.#plane(this.#m).fill(0);
-    this.#plane(this.#v).fill(0);
+  /** @override */
+  begin() {
     this.#count = 0;
   }
 
   /**
+   * @override
    * @param {boolean} clip
-   * @param {number} steps
    */
-  async run(clip, steps) {
-    const start = performance.now();
-    for (let i = 0; i < steps; i++) this.#step(clip);
-    return (performance.now() - start) * 1e6;
-  }
-
-  /** @param {boolean} clip */
-  #step(clip) {
-    const kernels = this.#kernels;
-    const bytes = this.#length * 4;
+  step(clip) {
+    const kernels = /** @type {Kernels} */ (this.exports);
+    const { bytes } = this;
+    const [p, g, m, v, clipped, update, divisor] =
+      /** @type {[number, number, number, number, number, number, number]} */ (this.planes);
     this.#count += 1;
-    if (clip) kernels.scale(this.#clipped, this.#g, bytes, clipFactor(kernels.sumOfSquares(this.#g, bytes)));
-    const gradient = clip ? this.#clipped : this.#g;
-    kernels.firstMoment(this.#m, gradient, bytes, 1 - ADAM.b1);
-    kernels.secondMoment(this.#v, gradient, bytes, ADAM.b2, 1 - ADAM.b2);
-    kernels.scale(this.#update, this.#m, bytes, 1 / (1 - ADAM.b1 ** this.#count));
-    kernels.scale(this.#divisor, this.#v, bytes, 1 / (1 - ADAM.b2 ** this.#count));
-    kernels.root(this.#divisor, bytes, ADAM.epsRoot, ADAM.eps);
-    kernels.divide(this.#update, this.#divisor, bytes);
-    kernels.addScaled(this.#update, this.#p, bytes, ADAM.decay);
-    kernels.addScaled(this.#p, this.#update, bytes, -ADAM.learningRate);
+    if (clip) kernels.scale(clipped, g, bytes, clipFactor(kernels.sumOfSquares(g, bytes)));
+    const gradient = clip ? clipped : g;
+    kernels.firstMoment(m, gradient, bytes, 1 - ADAM.b1);
+    kernels.secondMoment(v, gradient, bytes, ADAM.b2, 1 - ADAM.b2);
+    kernels.scale(update, m, bytes, 1 / (1 - ADAM.b1 ** this.#count));
+    kernels.scale(divisor, v, bytes, 1 / (1 - ADAM.b2 ** this.#count));
+    kernels.root(divisor, bytes, ADAM.epsRoot, ADAM.eps);
+    kernels.divide(update, divisor, bytes);
+    kernels.addScaled(update, p, bytes, ADAM.decay);
+    kernels.addScaled(p, update, bytes, -ADAM.learningRate);
   }
-
-  async params() {
-    return this.#plane(this.#p);
-  }
-
-  /** @param {number} pointer */
-  #plane(pointer) {
-    return new Float32Array(this.#memory.buffer, pointer, this.#length);
-  }
-
-  close() {}
 }
