@@ -32,7 +32,9 @@ describe("the code of the README and of docs runs", () => {
   it.each(examples)("$where", async (example) => {
     await runExample(example, (actual, expected) => expect(actual).toEqual(expected));
   });
-  it.each(pages)("finds it in %s", (page) => expect(examplesIn(page).length).toBeGreaterThan(3));
+  // Of docs/speed.md the figures come from the bench.
+  const withCode = pages.filter((page) => !page.endsWith("speed.md"));
+  it.each(withCode)("finds it in %s", (page) => expect(examplesIn(page).length).toBeGreaterThan(3));
 });
 
 it("all examples type-check", () => {
