@@ -30,18 +30,27 @@ One of these instead:
   --curves  scaling curves over parameters, leaves, rules in a chain, and memory
   --engines the core of it on Node, Deno and Bun; they come with \`npm ci --prefix test/runtimes\``;
 
-const { values: options } = parseArgs({
-  options: {
-    quick: { type: "boolean" },
-    guard: { type: "boolean" },
-    rules: { type: "boolean" },
-    only: { type: "string", multiple: true },
-    peers: { type: "boolean" },
-    curves: { type: "boolean" },
-    engines: { type: "boolean" },
-    help: { type: "boolean" },
-  },
+const flags = /** @type {const} */ ({
+  quick: { type: "boolean" },
+  guard: { type: "boolean" },
+  rules: { type: "boolean" },
+  only: { type: "string", multiple: true },
+  peers: { type: "boolean" },
+  curves: { type: "boolean" },
+  engines: { type: "boolean" },
+  help: { type: "boolean" },
 });
+
+function readArguments() {
+  try {
+    return parseArgs({ options: flags }).values;
+  } catch (error) {
+    console.error(`${/** @type {Error} */ (error).message}\n\n${HELP}`);
+    process.exit(1);
+  }
+}
+
+const options = readArguments();
 if (options.help) {
   console.log(HELP);
   process.exit(0);

@@ -95,6 +95,9 @@ const { stamp } = await import(pathToFileURL(at("build/js/link/stamp.js")).href)
 writeFileSync(at("build/dist/kernels.wasm"), stamp(kernels, "kernels"));
 writeFileSync(at("build/dist/warmed.wasm"), stamp(link(warmedSignatures()), "module"));
 
+// What engines and bundlers make of an import: a WebAssembly.Module, typed as the options of init type it.
+writeFileSync(at("build/dist/types/wasm.d.ts"), "declare const module: object;\nexport default module;\n");
+
 // Moved at the end: a build that fails leaves the last one in place.
 rmSync(at("dist"), { recursive: true, force: true });
 renameSync(at("build/dist"), at("dist"));

@@ -35,7 +35,9 @@ export function bake(...updates: readonly Update[]): Uint8Array<ArrayBuffer> {
   updates.forEach((update, i) => {
     // Not by its class: this entry has none, so that the default import need not share it.
     if (!Array.isArray((update as Partial<Update> | null | undefined)?.rules)) {
-      throw new TypeError(`bake: argument ${i + 1} is ${show(update)}, expected an update such as scaleByAdam()`);
+      throw new TypeError(
+        `bake: argument ${i + 1} is ${show(update)}, expected an update such as scaleByAdam(); several are bake(...updates)`,
+      );
     }
   });
   const loops = new Set(updates.flatMap(({ rules }) => loopsOfRules(rules)));

@@ -33,7 +33,7 @@ async function main(args: string[]): Promise<string> {
   const { values, positionals } = read(args);
   if (values.help) return HELP;
   const [command, module, ...more] = positionals;
-  if (command !== "bake") throw new UserError(`${command ? `no command "${command}"` : "no command"}; there is "bake"`);
+  if (command !== "bake") throw new UserError(`${command ? `no command "${command}"` : "no command"}; there is "bake", and --help`);
   if (!module || more.length > 0) throw new UserError(`bake takes one module, got ${positionals.length - 1}`);
   const file = resolve(module);
   const { dir, name } = parse(file);
@@ -81,7 +81,7 @@ async function load(file: string, module: string, name: string): Promise<unknown
 
 /** The updates that an export holds. */
 async function updatesOf(given: unknown, where: string): Promise<Update[]> {
-  const value: unknown = await (typeof given === "function" ? given() : given);
+  const value: unknown = await called(given, where);
   if (typeof value === "object" && value !== null) {
     if (Array.isArray((value as Partial<Update>).rules)) return [value as Update];
     const entries = Object.entries(value);
@@ -89,7 +89,15 @@ async function updatesOf(given: unknown, where: string): Promise<Update[]> {
       return (await Promise.all(entries.map(([key, inner]) => updatesOf(inner, `"${key}" in ${where}`)))).flat();
     }
   }
-  throw new UserError(`${where} is no update such as chain(…), nor an array, an object or a function of updates`);
+  throw new UserError(`${where} is no update such as chain(…), nor are updates in it: give the chain itself`);
+}
+
+async function called(given: unknown, where: string): Promise<unknown> {
+  try {
+    return await (typeof given === "function" ? given() : given);
+  } catch (error) {
+    throw new UserError(`${where} throws: ${error}`);
+  }
 }
 
 try {

@@ -218,7 +218,7 @@ describe("bake", () => {
       [linked.adam, "a function"],
       [{ rules: 1 }, "an object"],
     ] as const) {
-      const message = `bake: argument 2 is ${words}, expected an update such as scaleByAdam()`;
+      const message = `bake: argument 2 is ${words}, expected an update such as scaleByAdam(); several are bake(...updates)`;
       expect(() => bake(linked.adam(), given as never)).toThrow(new TypeError(message));
     }
   });
@@ -283,8 +283,8 @@ describe("the command", () => {
   });
 
   it.each([
-    ["no command", [], /^lanestep: no command; there is "bake"\n$/],
-    ["another command", ["cook", "chain.mjs"], /^lanestep: no command "cook"; there is "bake"\n$/],
+    ["no command", [], /^lanestep: no command; there is "bake", and --help\n$/],
+    ["another command", ["cook", "chain.mjs"], /^lanestep: no command "cook"; there is "bake", and --help\n$/],
     ["no module", ["bake"], /^lanestep: bake takes one module, got 0\n$/],
     ["two modules", ["bake", "chain.mjs", "b.mjs"], /^lanestep: bake takes one module, got 2\n$/],
     ["an unknown option", ["bake", "chain.mjs", "--into", "x"], /^lanestep: Unknown option '--into'/],
@@ -297,12 +297,22 @@ describe("the command", () => {
     [
       "no such export",
       ["bake", "chain.mjs", "--export", "x"],
-      /^lanestep: "chain\.mjs" has no export "x"; it has "default", "no"\n$/,
+      /^lanestep: "chain\.mjs" has no export "x"; it has "default", "make", "no", "none"\n$/,
     ],
     [
       "an export that is none",
       ["bake", "chain.mjs", "--export", "no"],
       /^lanestep: "1" in the export "no" of "chain\.mjs" is no update such as chain/,
+    ],
+    [
+      "a function that throws",
+      ["bake", "chain.mjs", "--export", "make"],
+      /^lanestep: the export "make" of "chain\.mjs" throws: Error: mine\n$/,
+    ],
+    [
+      "a list of none",
+      ["bake", "chain.mjs", "--export", "none"],
+      /^lanestep: the export "none" of "chain\.mjs" is no update such as chain\(…\), nor are updates in it/,
     ],
     [
       "a module that throws",
@@ -325,7 +335,10 @@ describe("the command", () => {
       /^lanestep: "chain\.mjs" would be overwritten/,
     ],
   ])("refuses %s, in a sentence", (_name, args, words) => {
-    write("chain.mjs", "export default adam();\nexport const no = [adam(), 5];");
+    write(
+      "chain.mjs",
+      'export default adam();\nexport const no = [adam(), 5];\nexport const none = [];\nexport const make = () => { throw new Error("mine"); };',
+    );
     write("throws.mjs", 'throw new Error("mine");');
     write("broken.mjs", "export default (;");
     const { status, stdout, stderr } = lanestep(...args);

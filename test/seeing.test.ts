@@ -107,7 +107,7 @@ describe("plan()", () => {
     expect(plan.passes.filter((pass) => pass.includes("sums")).length).toBe(2);
     expect(plan.groups.map(({ rules }) => rules.at(-1))).toContain("freeze");
     expect(String(plan)).toMatch(
-      /parameters in \d+ leaves\nparams +\d+ bytes\n[\s\S]*a step:\n {2}clipByGlobalNorm: sums/,
+      /parameters, leaves: \d+\nparams +\d+ bytes\n[\s\S]*a step:\n {2}clipByGlobalNorm: sums/,
     );
   });
 });

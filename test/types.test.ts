@@ -9,6 +9,7 @@ import { bake } from "lanestep/bake";
 import { describe } from "lanestep/describe";
 import { byPath } from "lanestep/glob";
 import { readMetadata, readSafetensors } from "lanestep/safetensors";
+import kernels from "lanestep/kernels.wasm";
 import { oneCycle, warmupCosine } from "lanestep/schedules";
 
 const update = chain(partition({ on: adamw({ learningRate: control(1e-3) }), off: freeze() }, byPath({ "**": "on" })));
@@ -22,7 +23,7 @@ const saved = await adam().restore(bytes, undefined, { options: "saved", strict:
 saved.step({ w: Float32Array.of(1) });
 const grown = await update.restore(bytes, { w: Float32Array.of(1), v: 2 }, { strict: false });
 grown.params.v[0]! + 1;
-await update.init({ w: Float32Array.of(1) }, { from: again });
+await update.init({ w: Float32Array.of(1) }, { from: again, kernels });
 // @ts-expect-error: options come third
 update.restore(bytes, undefined, { strct: false });
 export const all = [bake(update), describe(update), readMetadata(bytes), readSafetensors(bytes), oneCycle, warmupCosine];

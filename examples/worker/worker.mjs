@@ -3,9 +3,9 @@
 //
 // Workers compile no WebAssembly at run time: both modules are imported, the chain's own is linked ahead. From the root:
 //
-//   npm run build
+//   npm ci
 //   npx lanestep bake examples/worker/chain.mjs
-//   npx workerd serve examples/worker/config.capnp
+//   npx -y workerd serve examples/worker/config.capnp
 //   curl -d '{"x":[1,2],"y":3}' http://127.0.0.1:8787
 
 import kernels from "lanestep/kernels.wasm";
@@ -20,7 +20,13 @@ export default {
   /** @param {Request} request */
   async fetch(request) {
     if (request.method === "POST") {
-      const { x, y } = await request.json();
+      const sample = await request.json().catch(() => null);
+      const numbers = [...(sample?.x ?? []), sample?.y];
+      // A NaN would stay in the parameters for ever.
+      if (numbers.length !== 3 || !numbers.every(Number.isFinite)) {
+        return new Response('expected a sample such as {"x":[1,2],"y":3}\n', { status: 400 });
+      }
+      const { x, y } = sample;
       const { params, grads } = optimizer;
       const error = x[0] * params.w[0] + x[1] * params.w[1] + params.b[0] - y;
       grads.w.set([error * x[0], error * x[1]]);

@@ -87,7 +87,7 @@ function codeSource(program: Program, options: InitOptions): CodeSource | string
     return { path: "linked", module, kernels };
   } catch (error) {
     if (ready && module) return { path: "tiles", module, kernels };
-    return `this engine does not compile WebAssembly SIMD (${error})`;
+    return `this engine does not compile WebAssembly SIMD (${error}); where it takes modules alone, init wants both: { kernels, module }`;
   }
 }
 

@@ -43,13 +43,13 @@ class Table implements Plan {
     const width = Math.max(...this.planes.map(({ name }) => name.length), 12);
     const row = (name: string, bytes: number) => `${name.padEnd(width)} ${String(bytes).padStart(14)} bytes`;
     return [
-      `${this.parameters} parameters in ${this.leaves} leaves`,
+      `${this.parameters} parameters, leaves: ${this.leaves}`,
       ...this.planes.map(({ name, bytes }) => row(name, bytes)),
       row("all planes", this.bytes),
       row("peak of init", this.peaks.init),
       row("peak of save", this.peaks.save),
       "",
-      ...this.groups.map(({ rules, leaves }) => `${leaves} leaves: ${rules.join(", ") || "nothing"}`),
+      ...this.groups.map(({ rules, leaves }) => `leaves: ${leaves}, rules: ${rules.join(", ") || "none"}`),
       "",
       "a step:",
       ...this.passes.map((pass) => `  ${pass}`),
