@@ -33,7 +33,8 @@ async function main(args: string[]): Promise<string> {
   const { values, positionals } = read(args);
   if (values.help) return HELP;
   const [command, module, ...more] = positionals;
-  if (command !== "bake") throw new UserError(`${command ? `no command "${command}"` : "no command"}; there is "bake", and --help`);
+  if (command !== "bake")
+    throw new UserError(`${command ? `no command "${command}"` : "no command"}; there is "bake", and --help`);
   if (!module || more.length > 0) throw new UserError(`bake takes one module, got ${positionals.length - 1}`);
   const file = resolve(module);
   const { dir, name } = parse(file);
