@@ -82,12 +82,15 @@ async function load(file: string, module: string, name: string): Promise<unknown
 
 /** The updates that an export holds. */
 async function updatesOf(given: unknown, where: string): Promise<Update[]> {
-  const value: unknown = await called(given, where);
-  if (typeof value === "object" && value !== null) {
+  return updatesIn(await called(given, where), where, []);
+}
+
+function updatesIn(value: unknown, where: string, around: readonly object[]): Update[] {
+  if (typeof value === "object" && value !== null && !around.includes(value)) {
     if (Array.isArray((value as Partial<Update>).rules)) return [value as Update];
     const entries = Object.entries(value);
     if (entries.length > 0) {
-      return (await Promise.all(entries.map(([key, inner]) => updatesOf(inner, `"${key}" in ${where}`)))).flat();
+      return entries.flatMap(([key, inner]) => updatesIn(inner, `"${key}" in ${where}`, [...around, value]));
     }
   }
   throw new UserError(`${where} is no update such as chain(…), nor are updates in it: give the chain itself`);

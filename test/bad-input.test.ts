@@ -192,6 +192,10 @@ describe("a leaf that is not numbers", () => {
     const symbol = { w: f(1), [Symbol("s")]: f(1) };
     expectError(() => adam().initSync(symbol), TypeError, '"params" has a symbol as a key: use a string');
     expectRefusal(optimizer, () => optimizer.step(symbol), TypeError, '"grads" has a symbol as a key: use a string');
+    const hidden = Object.defineProperty({ v: f(1) }, "w", { value: f(1) }) as unknown as { w: Float32Array };
+    expectRefusal(optimizer, () => optimizer.step(hidden), TreeMismatchError, '"grads.w" is missing');
+    const proxy = { w: new Proxy(f(1), {}) };
+    expectRefusal(optimizer, () => optimizer.step(proxy), TypeError, /"grads\.w" is an instance of Float32Array/);
     const throwing = {
       get w(): Float32Array {
         throw new Error("not loaded");

@@ -274,7 +274,7 @@ describe("the command", () => {
     ["a named export", "export const mine = sgd();", "mine", ["apply", "scale|apply", "scale|store"]],
     ["an array", "export default [trace(), adam()];", "default", ["adam|scale|apply", "trace|apply"]],
     ["an object", "export default { a: trace(), b: [adam()] };", "default", ["adam|scale|apply", "trace|apply"]],
-    ["a function", "export default async () => ({ a: trace(), b: () => adam() });", "default", ["adam|scale|apply"]],
+    ["a function", "export default async () => ({ a: trace(), b: [adam()] });", "default", ["adam|scale|apply"]],
     ["an optimizer that was not called", "export default adamw;", "default", ["adam|decay|apply"]],
   ])("takes %s", (_name, code, name, loops) => {
     write("chain.mjs", code);
@@ -297,7 +297,7 @@ describe("the command", () => {
     [
       "no such export",
       ["bake", "chain.mjs", "--export", "x"],
-      /^lanestep: "chain\.mjs" has no export "x"; it has "default", "make", "no", "none"\n$/,
+      /^lanestep: "chain\.mjs" has no export "x"; it has "default", "itself", "make", "no", "none"\n$/,
     ],
     [
       "an export that is none",
@@ -308,6 +308,11 @@ describe("the command", () => {
       "a function that throws",
       ["bake", "chain.mjs", "--export", "make"],
       /^lanestep: the export "make" of "chain\.mjs" throws: Error: mine\n$/,
+    ],
+    [
+      "an object that holds itself",
+      ["bake", "chain.mjs", "--export", "itself"],
+      /^lanestep: "self" in the export "itself" of "chain\.mjs" is no update such as chain/,
     ],
     [
       "a list of none",
@@ -337,7 +342,7 @@ describe("the command", () => {
   ])("refuses %s, in a sentence", (_name, args, words) => {
     write(
       "chain.mjs",
-      'export default adam();\nexport const no = [adam(), 5];\nexport const none = [];\nexport const make = () => { throw new Error("mine"); };',
+      'export default adam();\nexport const no = [adam(), 5];\nexport const none = [];\nexport const itself = { x: adam() };\nitself.self = itself;\nexport const make = () => { throw new Error("mine"); };',
     );
     write("throws.mjs", 'throw new Error("mine");');
     write("broken.mjs", "export default (;");

@@ -81,6 +81,28 @@ describe("an engine that compiles nothing, given kernels and loops that were com
   });
 });
 
+it("with statistics only the loops of update() are wanted", async () => {
+  refuseToCompile();
+  const { trace } = await freshLibrary();
+  expect((await trace().init(params(), { ...ahead, stats: true })).backend.path).toBe("warmed");
+});
+
+describe("a loop that is refused when it is first wanted", () => {
+  it("changes nothing, however often: neither here nor in the optimizer beside it", async () => {
+    const { adam, chain, scale, scaleByTrustRatio, trace } = await freshLibrary();
+    // Small enough to share a memory.
+    const small = () => ({ w: { shape: [20] } });
+    const first = chain(adam(), scaleByTrustRatio(), trace(), scale(-0.1)).initSync(small());
+    const beside = adam().initSync(small());
+    expect(beside.params.w.buffer).toBe(first.params.w.buffer);
+    beside.params.w.fill(7);
+    refuseToCompile();
+    const before = bitsIn([first.params, beside.params, beside.grads, beside.state]);
+    for (let i = 0; i < 20; i++) expect(() => first.update()).toThrow(/code generation disallowed/);
+    expect(bitsIn([first.params, beside.params, beside.grads, beside.state])).toEqual(before);
+  });
+});
+
 describe("without WebAssembly SIMD the reference backend stands in", () => {
   it("where nothing compiles, with one warning", async () => {
     refuseToCompile();

@@ -72,7 +72,9 @@ function codeSource(program: Program, options: InitOptions): CodeSource | string
   if (kernels) readStamp(kernels, "kernels");
   const given = exported(module);
   const bakedFor = module && readStamp(module, "module");
-  const lacking = module && ["apply", ...loopsOf(program, "apply", "emit")].filter((loop) => !given.has(loop));
+  // With statistics `step()` runs the loops of `update()`.
+  const all = options.stats ? loopsOf(program, "emit") : loopsOf(program, "apply", "emit");
+  const lacking = module && ["apply", ...all].filter((loop) => !given.has(loop));
   if (bakedFor && lacking!.length > 0) {
     throw new Error(
       `module was baked for ${bakedFor}; for ${nameOf(program.chain)} it lacks ${lacking!.join(", ")}: run "npx lanestep bake" for that`,

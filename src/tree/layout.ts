@@ -126,11 +126,13 @@ export function arrange(tree: Tree, groupOf: readonly number[], count: number, l
   return { ...tree, leaves, groups, live, size };
 }
 
+const isEnumerable = Object.prototype.propertyIsEnumerable;
+
 /** A skeleton whose leaves are numbered in the order they were met, before they are sorted. */
 type Draft = { readonly entry: number } | { readonly array: boolean; readonly keys: Keys; readonly children: Draft[] };
 
 function childKeys(node: object, root: string, keys: Keys): Keys {
-  if (Object.getOwnPropertySymbols(node).some((s) => Object.prototype.propertyIsEnumerable.call(node, s))) {
+  if (Object.getOwnPropertySymbols(node).some((symbol) => isEnumerable.call(node, symbol))) {
     throw new TypeError(`"${displayPath(root, keys)}" has a symbol as a key: use a string`);
   }
   return Array.isArray(node) ? Array.from(node, (_, i) => i) : Object.keys(node);
@@ -192,7 +194,7 @@ function matchPlain(
 ): boolean {
   if (typeof node === "number") {
     const { length } = layout.leaves[node]!;
-    if (!(value instanceof Float32Array) || value.length !== length) return false;
+    if (!ArrayBuffer.isView(value) || !(value instanceof Float32Array) || value.length !== length) return false;
     found[node] = { kind: "array", shape: [length], length, data: value };
     return true;
   }
@@ -203,7 +205,7 @@ function matchPlain(
   if (Object.getOwnPropertySymbols(tree).length > 0) return false;
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i]!;
-    if (!Object.hasOwn(tree, key) || !matchPlain(layout, children[i]!, tree[key], found)) return false;
+    if (!isEnumerable.call(tree, key) || !matchPlain(layout, children[i]!, tree[key], found)) return false;
   }
   return true;
 }

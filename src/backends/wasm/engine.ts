@@ -201,8 +201,17 @@ export class WasmEngine implements Engine {
 
   #stage(group: number, stage: number, mode: Mode): readonly PreparedPass[] {
     const prepared = this.#prepared[group]![stage]!;
-    prepared[mode] ??= this.#groups[group]!.program.stages[stage]!.passes.map((pass) => this.#pass(group, pass, mode));
-    return prepared[mode];
+    const block = this.#block;
+    try {
+      prepared[mode] ??= this.#groups[group]!.program.stages[stage]!.passes.map((pass) =>
+        this.#pass(group, pass, mode),
+      );
+      return prepared[mode];
+    } catch (error) {
+      // A loop that an engine has no room left for: the next try has the same blocks, none lies behind the arena.
+      this.#block = block;
+      throw error;
+    }
   }
 
   #pass(group: number, pass: Pass, mode: Mode): PreparedPass {
