@@ -67,14 +67,15 @@ const backends: Record<CodeSource["path"], BackendInfo> = {
  * @throws Error for a module that was made for something else
  */
 function codeSource(program: Program, options: InitOptions): CodeSource | string {
-  const { module = null, kernels = null } = options;
+  const { module = null, kernels = null, stats } = options;
   if (typeof WebAssembly !== "object") return "this engine has no WebAssembly";
   if (kernels) readStamp(kernels, "kernels");
-  const given = exported(module);
   const bakedFor = module && readStamp(module, "module");
-  // With statistics `step()` runs the loops of `update()`.
-  const all = options.stats ? loopsOf(program, "emit") : loopsOf(program, "apply", "emit");
-  const lacking = module && ["apply", ...all].filter((loop) => !given.has(loop));
+  const given = new Set(module && WebAssembly.Module.exports(module).map(({ name }) => name));
+  const isMissing = (loop: string) => !given.has(loop);
+  // With statistics `step()` runs the loops of `update()`; otherwise those are wanted later.
+  const wanted = loopsOf(program, stats ? "emit" : "apply");
+  const lacking = module && [...new Set([...wanted, ...loopsOf(program, "emit"), "apply"])].filter(isMissing);
   if (bakedFor && lacking!.length > 0) {
     throw new Error(
       `module was baked for ${bakedFor}; for ${nameOf(program.chain)} it lacks ${lacking!.join(", ")}: run "npx lanestep bake" for that`,
@@ -85,7 +86,7 @@ function codeSource(program: Program, options: InitOptions): CodeSource | string
     if (!kernels) compileKernels(SHARED_PAGES);
     ready = true;
     if (lacking?.length === 0) return { path: "warmed", module, kernels };
-    missingLoops(program, options, given).forEach(compileLoop);
+    wanted.filter(isMissing).forEach(compileLoop);
     return { path: "linked", module, kernels };
   } catch (error) {
     if (ready && module) return { path: "tiles", module, kernels };
@@ -93,12 +94,6 @@ function codeSource(program: Program, options: InitOptions): CodeSource | string
   }
 }
 
-const loopsOf = ({ groups }: Program, ...sinks: ("apply" | "emit")[]): string[] => [
-  ...new Set(sinks.flatMap((sink) => groups.flatMap((group) => signaturesOf(group, sink)))),
+const loopsOf = ({ groups }: Program, sink: "apply" | "emit"): string[] => [
+  ...new Set(groups.flatMap((group) => signaturesOf(group, sink))),
 ];
-
-const missingLoops = (program: Program, { stats }: InitOptions, given: ReadonlySet<string>): string[] =>
-  loopsOf(program, stats ? "emit" : "apply").filter((signature) => !given.has(signature));
-
-const exported = (module: object | null | undefined): ReadonlySet<string> =>
-  new Set(module ? WebAssembly.Module.exports(module).map(({ name }) => name) : []);

@@ -15,9 +15,8 @@
 // Token by token, not vector by vector: a vector's roots and divisions wait for one another, and a processor overlaps
 // them with those of the next vector where these are near; eight rules took three times as long.
 // Four vectors an iteration: one costs 20 % at 1 M parameters, eight spill registers. Addresses baked in as immediates
-// gain nothing in V8 and cost 20 % in JavaScriptCore. What gained nothing either (Adam, 16 k to 16 M): all four loads of x
-// before the first store, p loaded where it is used, pointers that count up instead of being added. A load from the line
-// 512 bytes or a page ahead, as a prefetch, costs 20 and 40 % at 16 M.
+// gain nothing in V8 and cost 20 % in JavaScriptCore. Pointers that count up instead of being added gain nothing either
+// (Adam, 16 k to 16 M), and a load from the line 512 bytes or a page ahead, as a prefetch, costs 20 and 40 % at 16 M.
 
 import { bodies } from "../generated/bodies.js";
 import * as wasm from "./encode.js";
