@@ -33,7 +33,7 @@ const WARM_UP = 250e6;
  * @param {number[]} values
  * @param {number} share of the values that lie below
  */
-export function quantile(values, share) {
+function quantile(values, share) {
   const sorted = [...values].sort((x, y) => x - y);
   return /** @type {number} */ (sorted[Math.floor((sorted.length - 1) * share)]);
 }

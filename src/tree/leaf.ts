@@ -34,7 +34,7 @@ export interface FoundLeaf {
 }
 
 /** The numbers of elements a shape holds; the empty product is 1. */
-export const sizeOf = (shape: readonly number[]): number => shape.reduce((size, axis) => size * axis, 1);
+const sizeOf = (shape: readonly number[]): number => shape.reduce((size, axis) => size * axis, 1);
 
 export const sameShape = (a: readonly number[], b: readonly number[]): boolean => a.join() === b.join();
 

@@ -8,7 +8,7 @@ import type { StepValues } from "../../program/values.js";
 import type { Mode } from "../backend.js";
 import type { Heap, Loop } from "./heap.js";
 
-export type LoopPass = Extract<Pass, { kind: "loop" }>;
+type LoopPass = Extract<Pass, { kind: "loop" }>;
 
 /** What becomes of x behind the last operation: `park`, `emit` and `start` store it, in one plane or another. */
 export type LoopSink = "park" | Mode;
