@@ -53,6 +53,7 @@ export interface LinearRule<Spec extends OptionSpec> extends Entry<Spec> {
   readonly kind: "linear";
   readonly linear: "factor" | "decay";
   readonly memory?: Memory<Spec>;
+  /** One that takes options alone is asked once, where these are fixed. */
   readonly scalar: (options: AtStep<Spec>, step: number, memory: Numbers) => number;
 }
 
