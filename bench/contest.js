@@ -4,7 +4,8 @@
 /** @import { Peer } from "./measure.js" */
 
 const CHECKED_STEPS = 10;
-const TOLERANCE = 1e-5;
+/** Relative to the largest. */
+export const TOLERANCE = 1e-5;
 /** Parameters a sample: long against the clock's grain. */
 const PARAMETERS_A_SAMPLE = 1 << 20;
 /** Below 64 parameters a step takes what its call takes, whatever their number. */
@@ -33,18 +34,59 @@ export async function checkAgreement(peers, clip) {
     params.set(peer.name, await peer.params(clip));
   }
   const expected = /** @type {Float32Array} */ (params.get("plain JS"));
-  const magnitude = expected.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
-  for (const [name, actual] of params) {
-    const furthest = expected.reduce(
-      (most, value, i) => Math.max(most, Math.abs(value - /** @type {number} */ (actual[i]))),
-      0,
-    );
-    const difference = furthest / magnitude;
-    if (difference <= TOLERANCE) continue;
-    const what = clip ? "with clipping" : "without clipping";
-    throw new Error(
-      `${name} computes something else than plain JS: after ${CHECKED_STEPS} steps of ${expected.length} parameters ` +
-        `${what} they differ by ${difference.toExponential(2)} of the largest, allowed are ${TOLERANCE}`,
-    );
+  const what = `${CHECKED_STEPS} steps of ${expected.length} parameters ${clip ? "with clipping" : "without clipping"}`;
+  for (const [name, actual] of params) requireSame(name, actual, expected, what);
+}
+
+/**
+ * @param {ArrayLike<number>} actual
+ * @param {ArrayLike<number>} expected
+ * @returns {number} the largest difference of two elements; NaN where there is one, and for other lengths
+ */
+export function furthest(actual, expected) {
+  let most = actual.length === expected.length ? 0 : Number.NaN;
+  for (let i = 0; i < expected.length; i++) {
+    most = Math.max(most, Math.abs(/** @type {number} */ (actual[i]) - /** @type {number} */ (expected[i])));
+  }
+  return most;
+}
+
+/**
+ * @param {string} name
+ * @param {ArrayLike<number>} actual parameters
+ * @param {ArrayLike<number>} expected those of plain JS
+ * @param {string} what has led to them
+ * @throws Error if they differ by more than the tolerance, relative to the largest of them
+ */
+export function requireSame(name, actual, expected, what) {
+  let magnitude = 0;
+  for (let i = 0; i < expected.length; i++) {
+    magnitude = Math.max(magnitude, Math.abs(/** @type {number} */ (expected[i])));
+  }
+  const difference = furthest(actual, expected) / magnitude;
+  if (difference <= TOLERANCE) return;
+  throw new Error(
+    `${name} computes something else than plain JS: after ${what} they differ by ${difference.toExponential(2)} of the ` +
+      `largest, allowed are ${TOLERANCE}`,
+  );
+}
+
+/**
+ * Runs something as in an engine that compiles nothing at run time.
+ * @template T
+ * @param {() => T} run
+ * @returns {T}
+ */
+export function compilingNothing(run) {
+  const { Module } = WebAssembly;
+  WebAssembly.Module = new Proxy(Module, {
+    construct() {
+      throw new WebAssembly.CompileError("code generation disallowed");
+    },
+  });
+  try {
+    return run();
+  } finally {
+    WebAssembly.Module = Module;
   }
 }

@@ -116,23 +116,28 @@ function drawPanel({ title, xLabel, isLog, xTicks, xName, lines }) {
 }
 
 /**
- * One line of a panel.
+ * The lines of a panel, by name; those that nothing was measured for are left out.
  * @template {Point} P
- * @param {string} name
  * @param {P[]} points
  * @param {(point: P) => number} x
- * @param {(point: P) => Measurement | null | undefined} pick
- * @returns {Line}
+ * @param {Record<string, (measurements: Measurement[]) => Measurement | null | undefined>} picks
+ * @returns {Line[]}
  */
-function line(name, points, x, pick) {
-  const dots = points.flatMap((point) => {
-    const measurement = pick(point);
-    if (!measurement) return [];
-    const [y, low, high] = [measurement.nanoseconds, ...measurement.quartiles].map((time) => time / point.length);
-    return [/** @type {Dot} */ ({ x: x(point), y, low, high })];
+function linesOf(points, x, picks) {
+  const all = Object.entries(picks).map(([name, pick]) => {
+    const dots = points.flatMap((point) => {
+      const measurement = pick(point.measurements);
+      if (!measurement) return [];
+      const [y, low, high] = [measurement.nanoseconds, ...measurement.quartiles].map((time) => time / point.length);
+      return [/** @type {Dot} */ ({ x: x(point), y, low, high })];
+    });
+    return { name, dots };
   });
-  return { name, dots };
+  return all.filter(({ dots }) => dots.length > 0);
 }
+
+const lanestep = (/** @type {Measurement[]} */ measurements) => named(measurements, "lanestep");
+const byHand = (/** @type {Measurement[]} */ measurements) => named(measurements, BY_HAND);
 
 /** @param {number} bytes */
 const bytesName = (bytes) => (bytes >= 2 ** 30 ? `${bytes / 2 ** 30} GB` : `${bytes / 2 ** 20} MB`);
@@ -142,20 +147,18 @@ const bytesName = (bytes) => (bytes >= 2 ** 30 ? `${bytes / 2 ** 30} GB` : `${by
  * @returns {Panel[]}
  */
 function panelsOf({ sizes, leaves, chains, memory }) {
-  const lines = (/** @type {Line[]} */ ...all) => all.filter(({ dots }) => dots.length > 0);
-  const length = (/** @type {Point} */ point) => point.length;
   return [
     {
       title: "A step of AdamW with clipping",
       xLabel: "parameters",
       isLog: true,
-      xTicks: sizes.map(length),
+      xTicks: sizes.map(({ length }) => length),
       xName: size,
-      lines: lines(
-        line("lanestep", sizes, length, ({ measurements }) => named(measurements, "lanestep")),
-        line("AssemblyScript by hand", sizes, length, ({ measurements }) => named(measurements, BY_HAND)),
-        line("native C", sizes, length, ({ measurements }) => fastestNative(measurements)),
-      ),
+      lines: linesOf(sizes, ({ length }) => length, {
+        lanestep,
+        "AssemblyScript by hand": byHand,
+        "native C": fastestNative,
+      }),
     },
     {
       title: "The same, 1 M parameters in many leaves",
@@ -163,47 +166,22 @@ function panelsOf({ sizes, leaves, chains, memory }) {
       isLog: true,
       xTicks: leaves.map((point) => point.leaves),
       xName: size,
-      lines: lines(
-        line(
-          "step()",
-          leaves,
-          (point) => point.leaves,
-          ({ measurements }) => measurements[2],
-        ),
-        line(
-          "step(grads), copied in",
-          leaves,
-          (point) => point.leaves,
-          ({ measurements }) => measurements[3],
-        ),
-      ),
+      lines: linesOf(leaves, (point) => point.leaves, {
+        "step()": ([, , many]) => many,
+        "step(grads), copied in": ([, , , many]) => many,
+      }),
     },
     {
       title: "Chains of rules with state, 256 k parameters",
       xLabel: "rules in the chain",
       isLog: false,
-      xTicks: chains.map((point) => point.rules),
+      xTicks: chains.map(({ rules }) => rules),
       xName: String,
-      lines: lines(
-        line(
-          "one linked loop",
-          chains,
-          (point) => point.rules,
-          ({ measurements }) => measurements[0],
-        ),
-        line(
-          "over tiles",
-          chains,
-          (point) => point.rules,
-          ({ measurements }) => measurements[1],
-        ),
-        line(
-          "each rule alone, sum",
-          chains,
-          (point) => point.rules,
-          ({ measurements }) => measurements[2],
-        ),
-      ),
+      lines: linesOf(chains, ({ rules }) => rules, {
+        "one linked loop": ([linked]) => linked,
+        "over tiles": ([, tiles]) => tiles,
+        "each rule alone, sum": ([, , alone]) => alone,
+      }),
     },
     {
       title: "AdamW, up to the 4 GB of one memory",
@@ -214,20 +192,7 @@ function panelsOf({ sizes, leaves, chains, memory }) {
         .map(({ bytes }) => 2 ** Math.round(Math.log2(bytes)))
         .filter((bytes) => Math.log2(bytes) % 4 === 0),
       xName: bytesName,
-      lines: lines(
-        line(
-          "lanestep",
-          memory,
-          (point) => point.bytes,
-          ({ measurements }) => named(measurements, "lanestep"),
-        ),
-        line(
-          "AssemblyScript by hand",
-          memory,
-          (point) => point.bytes,
-          ({ measurements }) => named(measurements, BY_HAND),
-        ),
-      ),
+      lines: linesOf(memory, ({ bytes }) => bytes, { lanestep, "AssemblyScript by hand": byHand }),
     },
   ];
 }

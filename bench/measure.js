@@ -73,6 +73,17 @@ export async function interleave(contenders, { rounds, steps, warmUp = WARM_UP }
 }
 
 /**
+ * What runs something so many times, and says how many nanoseconds that took.
+ * @param {() => unknown} step
+ * @returns {(steps: number) => Promise<number>}
+ */
+export const timed = (step) => async (steps) => {
+  const start = performance.now();
+  for (let i = 0; i < steps; i++) step();
+  return (performance.now() - start) * 1e6;
+};
+
+/**
  * A case hands its results to `main.js` as one line of JSON.
  * @param {unknown} results
  */

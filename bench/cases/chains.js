@@ -6,8 +6,8 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import * as lanestep from "lanestep";
-import { stepsASample } from "../contest.js";
-import { interleave, report } from "../measure.js";
+import { compilingNothing, stepsASample } from "../contest.js";
+import { interleave, report, timed } from "../measure.js";
 import { Generator } from "../settings.js";
 
 const LENGTH = 1 << 18;
@@ -37,36 +37,25 @@ const compiled = async (/** @type {string} */ name) =>
  * @param {"linked" | "tiles"} path that it has to take
  * @param {lanestep.InitOptions} options
  */
-async function start(some, path, options = {}) {
+function start(some, path, options = {}) {
   const generator = new Generator();
   const params = { w: generator.fill(new Float32Array(LENGTH)) };
-  const optimizer = await chain(...some, scale(-1e-3)).init(params, options);
+  const optimizer = chain(...some, scale(-1e-3)).initSync(params, options);
   if (optimizer.backend.path !== path) throw new Error(`${optimizer.backend.path} runs, not ${path}`);
   generator.fill(optimizer.grads.w);
   return optimizer;
 }
 
-/** @param {Awaited<ReturnType<typeof start>>} optimizer @param {number} steps */
-function time(optimizer, steps) {
-  const begin = performance.now();
-  for (let i = 0; i < steps; i++) optimizer.step();
-  return (performance.now() - begin) * 1e6;
-}
-
 const ahead = { kernels: await compiled("kernels"), module: await compiled("warmed") };
-const { Module, compile } = WebAssembly;
-const refuse = () => {
-  throw new WebAssembly.CompileError("nothing is compiled at run time");
-};
 // A loop that was linked once is kept, so tiles come first.
-Object.assign(WebAssembly, { Module: new Proxy(Module, { construct: refuse }), compile: refuse });
-const tiles = await start(rules, "tiles", ahead);
-Object.assign(WebAssembly, { Module, compile });
-const fused = await start(rules, "linked");
-const singles = await Promise.all(rules.map((rule) => start([rule], "linked")));
+const tiles = compilingNothing(() => start(rules, "tiles", ahead));
+const fused = start(rules, "linked");
+const alone = rules.map((rule) => {
+  const single = start([rule], "linked");
+  return timed(() => single.step());
+});
 
-time(fused, CHECKED_STEPS);
-time(tiles, CHECKED_STEPS);
+for (let i = 0; i < CHECKED_STEPS; i++) for (const optimizer of [fused, tiles]) optimizer.step();
 if (fused.params.w.some((value, i) => value !== tiles.params.w[i])) {
   throw new Error(`after ${CHECKED_STEPS} steps of ${rules.length} rules the linked loop and the tiles differ`);
 }
@@ -77,11 +66,15 @@ report({
   rounds,
   measurements: await interleave(
     [
-      { name: "one linked loop", run: async (steps) => time(fused, steps) },
-      { name: "body by body over tiles", run: async (steps) => time(tiles, steps) },
+      { name: "one linked loop", run: timed(() => fused.step()) },
+      { name: "body by body over tiles", run: timed(() => tiles.step()) },
       {
         name: "a step of each rule alone, summed",
-        run: async (steps) => singles.reduce((sum, single) => sum + time(single, steps), 0),
+        async run(steps) {
+          let sum = 0;
+          for (const run of alone) sum += await run(steps);
+          return sum;
+        },
       },
     ],
     { rounds, steps: stepsASample(LENGTH) },

@@ -4,7 +4,7 @@
 // Argument: rounds.
 
 import { addDecayedWeights, chain, clipByGlobalNorm, masked, scale, scaleByAdam, skipNonFinite } from "lanestep";
-import { interleave, report } from "../measure.js";
+import { interleave, report, timed } from "../measure.js";
 
 const LAYERS = 25;
 const WIDTH = 64;
@@ -36,14 +36,7 @@ async function contender(name, update) {
           leaf[i] = Math.sin(i);
         });
     }
-  return {
-    name,
-    async run(/** @type {number} */ steps) {
-      const begin = process.hrtime.bigint();
-      for (let step = 0; step < steps; step++) optimizer.step();
-      return Number(process.hrtime.bigint() - begin);
-    },
-  };
+  return { name, run: timed(() => optimizer.step()) };
 }
 
 const time = async (/** @type {readonly [string, import("lanestep").Update][]} */ pairs) =>

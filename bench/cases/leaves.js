@@ -3,7 +3,7 @@
 // Arguments: leaves, a power of two; rounds.
 
 import { stepsASample } from "../contest.js";
-import { interleave, report } from "../measure.js";
+import { interleave, report, timed } from "../measure.js";
 import { clippedUpdate } from "../own/lanestep.js";
 import { Generator } from "../settings.js";
 
@@ -35,14 +35,9 @@ async function contenders(count) {
   const optimizer = await clippedUpdate.init(tree(count, generator));
   const grads = tree(count, generator);
   optimizer.step(grads);
-  const time = (/** @type {() => void} */ step) => async (/** @type {number} */ steps) => {
-    const start = performance.now();
-    for (let i = 0; i < steps; i++) step();
-    return (performance.now() - start) * 1e6;
-  };
   return [
-    { name: `${count}, step()`, run: time(() => optimizer.step()) },
-    { name: `${count}, step(grads)`, run: time(() => optimizer.step(grads)) },
+    { name: `${count}, step()`, run: timed(() => optimizer.step()) },
+    { name: `${count}, step(grads)`, run: timed(() => optimizer.step(grads)) },
   ];
 }
 

@@ -3,7 +3,7 @@
 // Arguments: parameters, a multiple of 16; rounds.
 
 import { stepsASample } from "../contest.js";
-import { interleave, report } from "../measure.js";
+import { interleave, report, timed } from "../measure.js";
 import { AssemblyScriptPeer } from "../own/assemblyscript.js";
 import { plainUpdate } from "../own/lanestep.js";
 import { Generator } from "../settings.js";
@@ -25,13 +25,7 @@ const generator = new Generator();
 generator.fill(optimizer.params.w);
 generator.fill(optimizer.grads.w);
 
-/** @param {number} steps */
-async function run(steps) {
-  const start = performance.now();
-  for (let i = 0; i < steps; i++) optimizer.step();
-  return (performance.now() - start) * 1e6;
-}
-
+const run = timed(() => optimizer.step());
 await run(CHECKED_STEPS);
 await byHand.run(false, CHECKED_STEPS);
 const expected = await byHand.params();

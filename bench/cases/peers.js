@@ -6,6 +6,7 @@
 /** @import { PeersPlan, PeersResult, PeerTime } from "../peers-table.js" */
 
 import { natives } from "../build.js";
+import { requireSame, TOLERANCE } from "../contest.js";
 import { interleave, report } from "../measure.js";
 import { AssemblyScriptPeer } from "../own/assemblyscript.js";
 import { JavaScriptPeer } from "../own/javascript.js";
@@ -19,7 +20,6 @@ import { BY_HAND } from "../table.js";
 ADAM.epsRoot = 0; // TensorFlow.js and PyTorch have none, and 1e-15 shows where clipping leaves the least of a gradient
 const { LanestepPeer, leafLengths } = await import("../own/lanestep.js"); // it takes the settings when it is imported
 
-const TOLERANCE = 1e-5;
 /** Parameters a sample of a fast peer: long against the clock's grain and the wake-up of a process. */
 const PARAMETERS_A_SAMPLE = 1 << 21;
 /** Nanoseconds: a peer whose sample would be longer gets one of fewer steps. */
@@ -63,20 +63,8 @@ async function paramsAfter(peer, [clippedSteps, plainSteps]) {
  */
 async function check(checked, steps) {
   const expected = (await paramsAfter(reference, steps)).slice();
-  let magnitude = 0;
-  for (const value of expected) magnitude = Math.max(magnitude, Math.abs(value));
-  for (const peer of checked) {
-    const actual = await paramsAfter(peer, steps);
-    let furthest = actual.length === length ? 0 : Number.NaN;
-    for (let i = 0; i < length; i++) furthest = Math.max(furthest, Math.abs(actual[i] - expected[i]));
-    const difference = furthest / magnitude;
-    if (difference <= TOLERANCE) continue;
-    console.error(
-      `${peer.name} computes something else than plain JS: after ${steps[0]} steps with clipping and ${steps[1]} ` +
-        `without, ${length} parameters differ by ${difference.toExponential(2)} of the largest, allowed are ${TOLERANCE}`,
-    );
-    process.exit(1);
-  }
+  const what = `${steps[0]} steps with clipping and ${steps[1]} without of ${length} parameters`;
+  for (const peer of checked) requireSame(peer.name, await paramsAfter(peer, steps), expected, what);
 }
 
 // lanestep is two optimizers, one for each kind of step

@@ -10,7 +10,8 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { instantiateSync } from "@assemblyscript/loader";
 import { floorPath, natives, sameLanes } from "../build.js";
-import { interleave, report } from "../measure.js";
+import { furthest } from "../contest.js";
+import { interleave, report, timed } from "../measure.js";
 import { nativeChild } from "../own/native.js";
 import { MOVES, ROOTS, rows, WITHOUT } from "../rule-rows.js";
 import { Generator } from "../settings.js";
@@ -58,11 +59,7 @@ async function optimize(contender, update) {
   return {
     name: contender,
     optimizer,
-    async run(/** @type {number} */ steps) {
-      const start = performance.now();
-      for (let i = 0; i < steps; i++) optimizer.step();
-      return (performance.now() - start) * 1e6;
-    },
+    run: timed(() => optimizer.step()),
   };
 }
 
@@ -73,20 +70,15 @@ const processes = (isMemory ? natives : [...natives, sameLanes])
 const lanestep = await optimize("lanestep", row.update());
 
 await lanestep.run(CHECKED_STEPS);
-const params = /** @type {Float32Array[]} */ (lanestep.optimizer.params);
-let change = 0;
-params.forEach((leaf, k) => {
-  for (let i = 0; i < leaf.length; i++) change = Math.max(change, Math.abs(leaf[i] - initial[k * leafLength + i]));
+const params = new Float32Array(length);
+/** @type {Float32Array[]} */ (lanestep.optimizer.params).forEach((leaf, i) => {
+  params.set(leaf, i * leafLength);
 });
+const change = furthest(params, initial);
 for (const process of processes) {
   await process.reset();
   await process.run(row.native, CHECKED_STEPS);
-  const other = await process.params();
-  let furthest = 0;
-  params.forEach((leaf, k) => {
-    for (let i = 0; i < leaf.length; i++) furthest = Math.max(furthest, Math.abs(leaf[i] - other[k * leafLength + i]));
-  });
-  const difference = furthest / change;
+  const difference = furthest(await process.params(), params) / change;
   if (difference <= TOLERANCE) continue;
   throw new Error(
     `${row.name}: ${process.name} computes something else than lanestep: after ${CHECKED_STEPS} steps of ${length} ` +
@@ -106,14 +98,7 @@ if (row.roots && !isMemory) {
     env: { memory: new WebAssembly.Memory({ initial: 1 }) },
   });
   const loop = /** @type {(lines: number) => number} */ (/** @type {unknown} */ (exports[row.roots]));
-  contenders.push({
-    name: ROOTS,
-    async run(/** @type {number} */ steps) {
-      const start = performance.now();
-      for (let i = 0; i < steps; i++) loop(length / 16);
-      return (performance.now() - start) * 1e6;
-    },
-  });
+  contenders.push({ name: ROOTS, run: timed(() => loop(length / 16)) });
 }
 // In a process of its own: it overwrites parameters and state.
 const [native] = natives;

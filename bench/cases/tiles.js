@@ -4,7 +4,8 @@
 
 import { readFileSync } from "node:fs";
 import { adam, adamw, chain, clipByGlobalNorm } from "lanestep";
-import { interleave, report } from "../measure.js";
+import { compilingNothing } from "../contest.js";
+import { interleave, report, timed } from "../measure.js";
 import { ADAM, Generator, MAX_NORM } from "../settings.js";
 
 /** From the build, as the package does not export them. */
@@ -50,15 +51,7 @@ function start(name, length, path) {
     process.exit(1);
   }
   generator.fill(optimizer.grads.w);
-  return {
-    name: path,
-    optimizer,
-    async run(/** @type {number} */ steps) {
-      const begin = process.hrtime.bigint();
-      for (let step = 0; step < steps; step++) optimizer.step();
-      return Number(process.hrtime.bigint() - begin);
-    },
-  };
+  return { name: path, optimizer, run: timed(() => optimizer.step()) };
 }
 
 /** @param {"linked" | "tiles"} path */
@@ -72,14 +65,7 @@ const startAll = (path) =>
   );
 
 // Tiles come first: a loop that was once compiled would be found again.
-const Module = WebAssembly.Module;
-WebAssembly.Module = new Proxy(Module, {
-  construct() {
-    throw new WebAssembly.CompileError("code generation disallowed");
-  },
-});
-const tiles = startAll("tiles");
-WebAssembly.Module = Module;
+const tiles = compilingNothing(() => startAll("tiles"));
 const linked = startAll("linked");
 
 const results = [];
