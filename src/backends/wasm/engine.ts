@@ -201,11 +201,12 @@ export class WasmEngine implements Engine {
 
   #stage(group: number, stage: number, mode: Mode): readonly PreparedPass[] {
     const prepared = this.#prepared[group]![stage]!;
+    const known = prepared[mode];
+    if (known) return known;
     const block = this.#block;
     try {
-      prepared[mode] ??= this.#groups[group]!.program.stages[stage]!.passes.map((pass) =>
-        this.#pass(group, pass, mode),
-      );
+      const { passes } = this.#program.groups[group]!.stages[stage]!;
+      prepared[mode] = passes.map((pass) => this.#pass(group, pass, mode));
       return prepared[mode];
     } catch (error) {
       // A loop that an engine has no room left for: the next try has the same blocks, none lies behind the arena.
