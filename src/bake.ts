@@ -18,7 +18,7 @@ import type { Update } from "./update.js";
  * @param updates the chains that the module shall serve
  * @returns the bytes of a module for `init(params, { module })`. It is refused where it does not fit: with another chain, or
  *   with another version of the library whose arithmetic has changed
- * @throws TypeError for what is no update, or for none
+ * @throws TypeError for what is no update, or for none; RangeError for more than 4,096 combinations of labels
  *
  * @example
  * ```ts

@@ -44,12 +44,20 @@ async function main(args: string[]): Promise<string> {
     await load(file, module, values.export),
     `the export "${values.export}" of "${module}"`,
   );
-  const bytes = bake(...updates);
+  const bytes = linked(updates, module);
   await writeFile(out, bytes).catch((error) => {
     throw new UserError(`cannot write "${out}": ${error.message}`);
   });
   const loops = WebAssembly.Module.exports(new WebAssembly.Module(bytes)).map(({ name }) => `  ${name}\n`);
   return `${out}: ${bytes.length} bytes, ${loops.length} loops\n${loops.join("")}`;
+}
+
+function linked(updates: readonly Update[], module: string): Uint8Array<ArrayBuffer> {
+  try {
+    return bake(...updates);
+  } catch (error) {
+    throw error instanceof RangeError ? new UserError(`"${module}": ${error.message}`) : error;
+  }
 }
 
 function read(args: string[]) {
@@ -104,10 +112,17 @@ async function called(given: unknown, where: string): Promise<unknown> {
   }
 }
 
+let isOver = false;
+process.on("exit", () => {
+  if (!isOver) process.stderr.write("lanestep: the module waits for a promise that never settles\n");
+});
+
 try {
   process.stdout.write(await main(process.argv.slice(2)));
 } catch (error) {
   if (!(error instanceof UserError)) throw error;
   process.stderr.write(`lanestep: ${error.message}\n`);
   process.exitCode = 1;
+} finally {
+  isOver = true;
 }

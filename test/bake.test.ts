@@ -223,6 +223,16 @@ describe("bake", () => {
     }
   });
 
+  it("refuses masks that meet in more combinations than anybody would link", () => {
+    const masks = (count: number) => Array.from({ length: count }, () => linked.masked(linked.trace(), () => true));
+    expect(() => bake(linked.chain(...masks(13)))).toThrow(
+      new RangeError(
+        "labels and masks can meet in 8192 combinations, of which at most 4096 are linked ahead; one partition whose labels are the combinations in use has no others",
+      ),
+    );
+    expect(() => bake(...masks(13))).not.toThrow();
+  });
+
   it("stands on a linker that refuses what it does not know", () => {
     for (const [signature, part] of [
       ["scale|adamm|apply", "adamm"],
@@ -350,6 +360,26 @@ describe("the command", () => {
     expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
     expect(stderr).toMatch(words);
     expect(existsSync(`${FOLDER}/chain.wasm`)).toBe(false);
+  });
+
+  it.each([
+    ["a function whose promise never settles", "export default () => new Promise(() => {});"],
+    ["a module that waits for ever", "await new Promise(() => {});"],
+  ])("says so where nothing comes of %s", (_name, code) => {
+    write("never.mjs", code);
+    const { status, stdout, stderr } = lanestep("bake", "never.mjs");
+    expect({ status, stdout }).toEqual({ status: 13, stdout: "" });
+    expect(stderr).toContain("lanestep: the module waits for a promise that never settles\n");
+  });
+
+  it("refuses too many combinations in a sentence", () => {
+    write(
+      "many.mjs",
+      'import { masked } from "lanestep";\nexport default chain(...Array.from({ length: 13 }, () => masked(clip(), () => true)));',
+    );
+    const { status, stderr } = lanestep("bake", "many.mjs");
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^lanestep: "many\.mjs": labels and masks can meet in 8192 combinations, .*\n$/);
   });
 
   it("tells how it is used", () => {
