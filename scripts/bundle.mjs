@@ -3,7 +3,7 @@ import terser from "@rollup/plugin-terser";
 import { rollup } from "rollup";
 
 /** What the package exports; parts that several entries share, and those loaded on demand, become files of their own. */
-export const ENTRIES = ["index", "describe", "files", "glob", "safetensors", "schedules"];
+export const ENTRIES = ["index", "describe", "files", "glob", "safetensors", "schedules", "workerd"];
 
 /** What runs before a program does. It has its own copy of what it needs: the default import need not share it. */
 export const TOOLS = ["bake", "cli"];
@@ -24,7 +24,7 @@ function isNeededBy(from, id, infoOf, seen = new Set()) {
 export async function bundle(input, dir) {
   const build = await rollup({
     input,
-    external: /^node:/,
+    external: [/^node:/, /^\.\/\w+\.wasm$/],
     preserveEntrySignatures: "strict",
     plugins: [nodeResolve()],
     onwarn(warning) {

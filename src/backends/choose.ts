@@ -18,7 +18,10 @@ export interface InitOptions {
    * knows WebAssembly.)
    */
   readonly module?: object | undefined;
-  /** A `WebAssembly.Module` of `lanestep/kernels.wasm`, for engines that compile nothing at run time. */
+  /**
+   * A `WebAssembly.Module` of `lanestep/kernels.wasm`, for engines that compile nothing at run time. Where the export
+   * condition `workerd` holds, the package has imported it itself.
+   */
   readonly kernels?: object | undefined;
   /** Whether to warn on the console where `reference` stands in for `wasm`. */
   readonly warn?: boolean | undefined;
@@ -27,6 +30,14 @@ export interface InitOptions {
   readonly from?: Optimizer<any> | undefined;
   /** Whether to keep the updates of each step, for `stats()`: a plane more, and a pass more in each step. */
   readonly stats?: boolean | undefined;
+}
+
+/** What stands in for `module` and `kernels` where options give none. */
+let imported: { readonly module: WebAssembly.Module; readonly kernels: WebAssembly.Module } | undefined;
+
+/** For an entry that imports modules, as its engine compiles nothing: see src/workerd.ts. */
+export function useModules(modules: NonNullable<typeof imported>): void {
+  imported = modules;
 }
 
 let warned = false;
@@ -67,7 +78,7 @@ const backends: Record<CodeSource["path"], BackendInfo> = {
  * @throws Error for a module that was made for something else
  */
 function codeSource(program: Program, options: InitOptions): CodeSource | string {
-  const { module = null, kernels = null, stats } = options;
+  const { module = imported?.module ?? null, kernels = imported?.kernels ?? null, stats } = options;
   if (typeof WebAssembly !== "object") return "this engine has no WebAssembly";
   if (kernels) readStamp(kernels, "kernels");
   const bakedFor = module && readStamp(module, "module");
@@ -86,11 +97,13 @@ function codeSource(program: Program, options: InitOptions): CodeSource | string
     if (!kernels) compileKernels(SHARED_PAGES);
     ready = true;
     if (lacking?.length === 0) return { path: "warmed", module, kernels };
-    wanted.filter(isMissing).forEach(compileLoop);
+    // Such an engine may compile while a program starts, and refuse it ever after: nothing is left for later then.
+    if (imported) return { path: "tiles", module, kernels };
+    (lacking ?? wanted).forEach(compileLoop);
     return { path: "linked", module, kernels };
   } catch (error) {
     if (ready && module) return { path: "tiles", module, kernels };
-    return `this engine does not compile WebAssembly SIMD (${error}); where it takes modules alone, init wants both: { kernels, module }`;
+    return `this engine does not compile WebAssembly SIMD (${error}); where it takes modules alone, bundle with the condition "workerd", or give init both: { kernels, module }`;
   }
 }
 
