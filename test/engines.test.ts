@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { bake } from "../src/bake.js";
 import * as linked from "../src/index.js";
 import { bitsIn } from "./support/untouched.js";
 
@@ -85,6 +86,75 @@ it("with statistics only the loops of update() are wanted", async () => {
   refuseToCompile();
   const { trace } = await freshLibrary();
   expect((await trace().init(params(), { ...ahead, stats: true })).backend.path).toBe("warmed");
+});
+
+describe("with modules that an entry has imported, as under the condition workerd", () => {
+  /** As src/workerd.ts does. */
+  async function importing(): Promise<typeof linked> {
+    const library = await freshLibrary();
+    const { useModules } = await import("../src/backends/choose.js");
+    useModules(ahead);
+    return library;
+  }
+  const usual = (l: typeof linked) => l.chain(l.clipByGlobalNorm(), l.adamw({ decay: 0.01 }));
+  const unusual = (l: typeof linked) => l.chain(l.trace(), l.clip(), l.scaleByAdam(), l.scale(-0.1));
+
+  it.each([
+    ["warmed", usual],
+    ["tiles", unusual],
+  ])("%s: init, restore, load and the functional form want no options", async (path, make) => {
+    const expected = run(make(linked).initSync(params()));
+    refuseToCompile();
+    const library = await importing();
+    const update = make(library);
+    const first = await update.init(params(), { backend: "wasm" });
+    const again = await update.restore<ReturnType<typeof params>>(first.save());
+    const filled = update.initSync(params());
+    await filled.load(again.save());
+    for (const optimizer of [first, again, filled]) {
+      expect(optimizer.backend).toMatchObject({ name: "wasm", path });
+      expect(run(optimizer)).toEqual(expected);
+    }
+    const plain = { w: Float32Array.of(1, 2) };
+    const bits = async (l: typeof linked) => {
+      const functional = l.functional(make(l));
+      const [updates] = functional.update({ w: Float32Array.of(3, 4) }, await functional.init(plain), plain);
+      return bitsIn(updates);
+    };
+    const there = await bits(library);
+    Object.assign(WebAssembly, compile);
+    expect(there).toEqual(await bits(linked));
+    expect(warnings).toEqual([]);
+  });
+
+  it("a chain's own module is enough, and may not be another's", async () => {
+    const module = new WebAssembly.Module(bake(unusual(linked)));
+    refuseToCompile();
+    const library = await importing();
+    expect(unusual(library).initSync(params(), { module }).backend.path).toBe("warmed");
+    expect(() => library.adam().initSync(params(), { module })).toThrow(/^module was baked for /);
+  });
+
+  it("nothing is compiled where it is allowed at first", async () => {
+    const expected = run(unusual(linked).initSync(params()));
+    const optimizer = unusual(await importing()).initSync(params());
+    expect(optimizer.backend.path).toBe("tiles");
+    refuseToCompile();
+    expect(run(optimizer)).toEqual(expected);
+  });
+
+  it("the reference backend is there where it is asked for", async () => {
+    const { adam } = await importing();
+    expect(adam().initSync(params(), { backend: "reference" }).backend.reason).toBe("asked for");
+  });
+});
+
+it("what a given module lacks is linked at once: update() finds it where nothing compiles any more", async () => {
+  const { chain, scale, trace } = await freshLibrary();
+  const optimizer = chain(trace(), scale(2), trace(), scale(3)).initSync(params(), ahead);
+  expect(optimizer.backend.path).toBe("linked");
+  refuseToCompile();
+  run(optimizer);
 });
 
 describe("a loop that is refused when it is first wanted", () => {
