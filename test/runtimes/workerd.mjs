@@ -20,7 +20,7 @@ const bake = (/** @type {string[]} */ ...args) =>
  * @param {string} workerd @param {string} config
  * @param {(ask: (path: string, init?: RequestInit) => Promise<any>) => Promise<void>} body
  */
-async function inWorker(workerd, config, body) {
+export async function inWorker(workerd, config, body) {
   const args = ["serve", config, "--socket-addr=http=127.0.0.1:0", "--control-fd=3"];
   const child = spawn(workerd, args, { cwd: root, stdio: ["ignore", "ignore", "pipe", "pipe"] });
   const closed = once(child, "close");
@@ -102,22 +102,19 @@ const checks = {
   },
 };
 
+/** The engine itself: what npm links to may be a script. */
+export async function findWorkerd() {
+  try {
+    const found = await import("workerd");
+    return found.default.default;
+  } catch (error) {
+    throw new Error(`workerd is missing: npm ci --prefix test/runtimes (${String(error).split("\n")[0]})`);
+  }
+}
+
 /** @returns {AsyncGenerator<import("./engine.mjs").Check>} */
 export async function* inWorkerd() {
-  /** @type {string} */
-  let workerd;
-  try {
-    // The engine itself: what npm links to may be a script.
-    ({
-      default: { default: workerd },
-    } = await import("workerd"));
-  } catch (error) {
-    yield {
-      name: "is there",
-      error: `workerd is missing: npm ci --prefix test/runtimes (${String(error).split("\n")[0]})`,
-    };
-    return;
-  }
+  const workerd = await findWorkerd();
   for (const [name, body] of Object.entries(checks)) {
     const error = await body(workerd).then(
       () => undefined,

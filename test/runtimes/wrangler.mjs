@@ -1,0 +1,134 @@
+// The checks of workers that give the library no modules: bundled by the tools of workers out of a project that has the
+// package, and run by workerd. The condition `workerd` makes the library import its modules itself.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { copyFile, mkdir, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { isDeepStrictEqual, promisify } from "node:util";
+import { findWorkerd, inWorker } from "./workerd.mjs";
+
+const here = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
+const WORKER = "unconfigured-worker.mjs";
+const CHAINS = "unconfigured.mjs";
+
+/** At this date workerd allows what it refuses later, to compile, while a worker starts. */
+const DATE = "2026-11-01";
+
+/** @type {import("esbuild").BuildOptions} */
+const options = { entryPoints: [WORKER], bundle: true, format: "esm", conditions: ["workerd"] };
+
+/**
+ * What makes a folder of the worker: its script, and the modules that it imports.
+ * @type {Record<string, (folder: string, out: string) => Promise<unknown>>}
+ */
+const bundlers = {
+  async wrangler(folder, out) {
+    const config = { name: "test", main: WORKER, compatibility_date: DATE };
+    await writeFile(join(folder, "wrangler.json"), JSON.stringify(config));
+    const args = [here("node_modules/wrangler/bin/wrangler.js"), "deploy", "--dry-run", "--outdir", out];
+    // By the Node of this folder: it wants a newer one than the library does.
+    await promisify(execFile)(here("node_modules/.bin/node"), args, { cwd: folder, env: { ...process.env, ...quiet } });
+  },
+
+  async "esbuild that copies modules"(folder, out) {
+    const { build } = await import("esbuild");
+    await build({ ...options, absWorkingDir: folder, outdir: out, loader: { ".wasm": "copy" } });
+  },
+
+  async "esbuild that leaves modules where they are"(folder, out) {
+    const { build } = await import("esbuild");
+    await build({ ...options, absWorkingDir: folder, outdir: out, external: ["*.wasm"] });
+    await copyFile(join(folder, "own.wasm"), join(out, "own.wasm"));
+    await mkdir(join(out, "lanestep"));
+    for (const name of ["kernels.wasm", "warmed.wasm"]) {
+      const file = join(folder, "../node_modules/lanestep/dist", name);
+      await copyFile(file, join(out, name)); // imported by the package
+      await copyFile(file, join(out, "lanestep", name)); // by the worker
+    }
+  },
+};
+
+const quiet = {
+  CI: "1",
+  NO_COLOR: "1",
+  WRANGLER_SEND_METRICS: "false",
+  WRANGLER_SEND_ERROR_REPORTS: "false",
+  WRANGLER_HIDE_BANNER: "true",
+  WRANGLER_WRITE_LOGS: "false",
+};
+
+/** The configuration of what a bundler made: the script is what is no WebAssembly. */
+async function configure(/** @type {string} */ out) {
+  const names = (await readdir(out, { recursive: true })).filter((name) => /\.(js|wasm)$/.test(name));
+  const modules = names.map((name) => {
+    const kind = name.endsWith(".wasm") ? "wasm" : "esModule";
+    return { kind, text: `(name = "${name}", ${kind} = embed "${name}")` };
+  });
+  modules.sort((a, b) => (a.kind < b.kind ? -1 : 1)); // the first one is the worker
+  const config = join(out, "config.capnp");
+  await writeFile(
+    config,
+    `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [(name = "test", worker = .worker)],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "test")],
+);
+const worker :Workerd.Worker = (
+  modules = [${modules.map(({ text }) => text).join(", ")}],
+  compatibilityDate = "${DATE}",
+);
+`,
+  );
+  return config;
+}
+
+/** What a worker has to take each way, and which chain that is. */
+const expected = /** @type {const} */ ({
+  usual: { name: "usual", path: "warmed", what: "a usual chain, with neither kernels nor module" },
+  unusual: { name: "unusual", path: "tiles", what: "another chain, with neither kernels nor module" },
+  baked: { name: "own", path: "warmed", what: "a baked chain, with its module alone" },
+  given: { name: "usual", path: "warmed", what: "a usual chain, with both given by hand" },
+});
+
+/**
+ * @param {{ project: string }} context a project that has the packed library installed
+ * @returns {AsyncGenerator<import("./engine.mjs").Check>}
+ */
+export async function* inWrangler({ project }) {
+  const folder = join(project, "worker");
+  await mkdir(folder, { recursive: true });
+  for (const name of [WORKER, CHAINS]) await copyFile(here(name), join(folder, name));
+  const bake = [join(project, "node_modules/lanestep/dist/cli.js"), "bake", CHAINS, "--export", "own"];
+  await promisify(execFile)(process.execPath, [...bake, "--out", "own.wasm"], { cwd: folder });
+  /** @type {typeof import("./unconfigured.mjs")} */
+  const { run, start } = await import(pathToFileURL(join(folder, CHAINS)).href);
+
+  for (const [bundler, bundle] of Object.entries(bundlers)) {
+    const out = join(folder, `out ${bundler}`.replaceAll(/\W+/g, "-"));
+    try {
+      await mkdir(out);
+      await bundle(folder, out);
+      /** @type {import("./engine.mjs").Check[]} */
+      const checks = [];
+      await inWorker(await findWorkerd(), await configure(out), async (ask) => {
+        for (const [way, { name, path, what }] of Object.entries(expected)) {
+          const linked = await run(name, start(name));
+          assert.deepEqual(linked.paths, ["linked", "linked", "linked"]);
+          const error = await ask(way).then(
+            (found) =>
+              isDeepStrictEqual(found, { ...linked, paths: [path, path, path] })
+                ? undefined
+                : `other bits, or ${found.paths}`,
+            (reason) => reason.message,
+          );
+          checks.push({ name: `bundled by ${bundler}: ${what}: ${path}, the bits of Node's linked loops`, error });
+        }
+      });
+      yield* checks;
+    } catch (error) {
+      yield { name: `bundled by ${bundler}: runs`, error: /** @type {Error} */ (error).message };
+    }
+  }
+}
