@@ -8,7 +8,7 @@
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { instantiate } from "@assemblyscript/loader";
@@ -66,7 +66,7 @@ const bodies = readBodies(compileAssembly("bodies", "assembly/bodies/index.ts"))
 const names = Object.keys(bodies).map((name) => JSON.stringify(name));
 generate(
   "bodies.ts",
-  `import type { Body } from "../link/link.js";\n\nexport type BodyName = ${names.join(" | ")};\n\n` +
+  `import type { Body } from "../link/link.ts";\n\nexport type BodyName = ${names.join(" | ")};\n\n` +
     `export const bodies: Readonly<Record<BodyName, Body>> = ${JSON.stringify(bodies)};\n`,
 );
 
@@ -82,6 +82,12 @@ generate(
 
 // The types of Node are for its own entries alone.
 for (const project of ["tsconfig.build.json", "tsconfig.node.json"]) run("typescript/bin/tsc", "-p", project);
+// The compiler leaves the names of sources in declarations, where only some readers of types find them.
+for (const name of readdirSync(at("build/dist/types"), { recursive: true, encoding: "utf8" })) {
+  if (!name.endsWith(".d.ts")) continue;
+  const file = at("build/dist/types", name);
+  writeFileSync(file, readFileSync(file, "utf8").replaceAll(/((?:from|import) ?\(?"\.[^"]*)\.ts"/g, '$1.js"'));
+}
 const entryFile = (/** @type {string} */ name) =>
   name === "schedules" ? at("build/js/schedules/index.js") : at(`build/js/${name}.js`);
 for (const names of [ENTRIES, TOOLS]) {

@@ -26,6 +26,7 @@ export async function bundle(input, dir) {
     input,
     external: [/^node:/, /^\.\/\w+\.wasm$/],
     preserveEntrySignatures: "strict",
+    context: "globalThis", // TypeScript looks in `this` for the helper that it writes around import(name)
     plugins: [nodeResolve()],
     onwarn(warning) {
       throw new Error(warning.message);

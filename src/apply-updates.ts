@@ -1,8 +1,8 @@
-import { TreeMismatchError } from "./errors.js";
-import { checkLength, setChild } from "./tree/layout.js";
-import { type FoundLeaf, readLeaf, valuesOf } from "./tree/leaf.js";
-import { displayPath, type Keys } from "./tree/path.js";
-import type { Plain } from "./tree/types.js";
+import { TreeMismatchError } from "./errors.ts";
+import { checkLength, setChild } from "./tree/layout.ts";
+import { type FoundLeaf, readLeaf, valuesOf } from "./tree/leaf.ts";
+import { displayPath, type Keys } from "./tree/path.ts";
+import type { Plain } from "./tree/types.ts";
 
 /**
  * Adds updates to parameters: a new tree, of fresh arrays. Parameters without an update are kept, so that state of the

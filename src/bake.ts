@@ -1,12 +1,12 @@
 // The entry "lanestep/bake": a chain's loops, linked ahead of time.
 
-import { version } from "./generated/fingerprint.js";
-import { loopsOfRules } from "./link/ahead.js";
-import { link } from "./link/link.js";
-import { nameOf, stamp } from "./link/stamp.js";
-import { placeRules } from "./program/chain.js";
-import { show } from "./show.js";
-import type { Update } from "./update.js";
+import { version } from "./generated/fingerprint.ts";
+import { loopsOfRules } from "./link/ahead.ts";
+import { link } from "./link/link.ts";
+import { nameOf, stamp } from "./link/stamp.ts";
+import { placeRules } from "./program/chain.ts";
+import { show } from "./show.ts";
+import type { Update } from "./update.ts";
 
 /**
  * Links all loops of a chain, or of several, into one module: for engines that take WebAssembly only as modules that are

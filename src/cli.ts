@@ -6,8 +6,8 @@ import { writeFile } from "node:fs/promises";
 import { parse, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { bake } from "./bake.js";
-import type { Update } from "./update.js";
+import { bake } from "./bake.ts";
+import type { Update } from "./update.ts";
 
 const HELP = `lanestep bake <module> [-o <file>] [--export <name>]
 

@@ -1,8 +1,8 @@
 // The entry "lanestep/describe": a chain as text. The formulas are those of the docstrings; x is the incoming update.
 
-import { isControl } from "./control.js";
-import { requireUpdate, type Update } from "./update.js";
-import type { BoundRule } from "./updates/rule.js";
+import { isControl } from "./control.ts";
+import { requireUpdate, type Update } from "./update.ts";
+import type { BoundRule } from "./updates/rule.ts";
 
 const FORMULAS: Readonly<Record<string, string>> = {
   accumulate: "s ← Σ x over every calls;  x ← s/every, or with mean false s",

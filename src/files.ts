@@ -3,7 +3,7 @@
 import { chmod, type FileHandle, open, readlink, realpath, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { show, tagOf } from "./show.js";
+import { show, tagOf } from "./show.ts";
 
 type Chunks = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 

@@ -1,16 +1,16 @@
-import { formed } from "./apply-updates.js";
-import type { InitOptions } from "./backends/choose.js";
-import { TreeMismatchError } from "./errors.js";
-import type { Optimizer, RuleState } from "./optimizer/optimizer.js";
-import { isFrozen, writeLeaves } from "./optimizer/views.js";
-import type { PlacedRule } from "./program/chain.js";
-import type { Host } from "./program/values.js";
-import { isPlainObject, show } from "./show.js";
-import { buildTree, type Layout, type LayoutLeaf, matchTree, readTree, type Tree } from "./tree/layout.js";
-import type { FoundLeaf } from "./tree/leaf.js";
-import type { Gradients, Plain } from "./tree/types.js";
-import { chain, type Update } from "./update.js";
-import type { Told } from "./updates/rule.js";
+import { formed } from "./apply-updates.ts";
+import type { InitOptions } from "./backends/choose.ts";
+import { TreeMismatchError } from "./errors.ts";
+import type { Optimizer, RuleState } from "./optimizer/optimizer.ts";
+import { isFrozen, writeLeaves } from "./optimizer/views.ts";
+import type { PlacedRule } from "./program/chain.ts";
+import type { Host } from "./program/values.ts";
+import { isPlainObject, show } from "./show.ts";
+import { buildTree, type Layout, type LayoutLeaf, matchTree, readTree, type Tree } from "./tree/layout.ts";
+import type { FoundLeaf } from "./tree/leaf.ts";
+import type { Gradients, Plain } from "./tree/types.ts";
+import { chain, type Update } from "./update.ts";
+import type { Told } from "./updates/rule.ts";
 
 /** The state of {@link functional}: plain data, safe to post and to store. */
 export interface FunctionalState<T> {

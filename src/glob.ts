@@ -1,7 +1,8 @@
 // Patterns over the paths of leaves, for partition and masked.
 
+// @ts-types="./wildcard-match.d.ts"
 import wildcardMatch from "wildcard-match";
-import { isPlainObject, show } from "./show.js";
+import { isPlainObject, show } from "./show.ts";
 
 type Matcher = (path: string) => boolean;
 

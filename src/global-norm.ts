@@ -1,5 +1,5 @@
-import { readTree } from "./tree/layout.js";
-import { valuesOf } from "./tree/leaf.js";
+import { readTree } from "./tree/layout.ts";
+import { valuesOf } from "./tree/leaf.ts";
 
 /**
  * The norm of a whole tree, as `clipByGlobalNorm` takes it.

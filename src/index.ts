@@ -1,22 +1,22 @@
-export { applyUpdates } from "./apply-updates.js";
-export type { BackendInfo } from "./backends/backend.js";
-export type { InitOptions } from "./backends/choose.js";
-export type { SaveOptions } from "./checkpoint/save.js";
-export { type Control, control } from "./control.js";
-export { CheckpointError, DisposedError, NonFiniteError, StateError, TreeMismatchError } from "./errors.js";
-export { type FunctionalState, type FunctionalUpdate, functional } from "./functional.js";
-export { globalNorm } from "./global-norm.js";
-export type { CarryReport } from "./optimizer/carry.js";
-export type { LoadOptions, Optimizer, RuleState, SnapshotName } from "./optimizer/optimizer.js";
-export type { Plan } from "./optimizer/plan.js";
-export type { LeafStats, Stats } from "./optimizer/stats.js";
-export * from "./optimizers.js";
-export type { Scalar } from "./options.js";
-export * from "./schedules/axon.js";
-export type { Schedule } from "./schedules/schedule.js";
-export type { NumericArray, ShapedLeaf, ZerosLeaf } from "./tree/leaf.js";
-export type { Gradients, Leaf, Plain, Views } from "./tree/types.js";
-export { chain, compose, identity, type RestoreOptions, type Update } from "./update.js";
+export { applyUpdates } from "./apply-updates.ts";
+export type { BackendInfo } from "./backends/backend.ts";
+export type { InitOptions } from "./backends/choose.ts";
+export type { SaveOptions } from "./checkpoint/save.ts";
+export { type Control, control } from "./control.ts";
+export { CheckpointError, DisposedError, NonFiniteError, StateError, TreeMismatchError } from "./errors.ts";
+export { type FunctionalState, type FunctionalUpdate, functional } from "./functional.ts";
+export { globalNorm } from "./global-norm.ts";
+export type { CarryReport } from "./optimizer/carry.ts";
+export type { LoadOptions, Optimizer, RuleState, SnapshotName } from "./optimizer/optimizer.ts";
+export type { Plan } from "./optimizer/plan.ts";
+export type { LeafStats, Stats } from "./optimizer/stats.ts";
+export * from "./optimizers.ts";
+export type { Scalar } from "./options.ts";
+export * from "./schedules/axon.ts";
+export type { Schedule } from "./schedules/schedule.ts";
+export type { NumericArray, ShapedLeaf, ZerosLeaf } from "./tree/leaf.ts";
+export type { Gradients, Leaf, Plain, Views } from "./tree/types.ts";
+export { chain, compose, identity, type RestoreOptions, type Update } from "./update.ts";
 export {
   type ScaleByAdamOptions,
   type ScaleByBeliefOptions,
@@ -26,7 +26,7 @@ export {
   scaleByBelief,
   scaleByRadam,
   scaleByYogi,
-} from "./updates/adam.js";
+} from "./updates/adam.ts";
 export {
   type AverageParamsOptions,
   averageParams,
@@ -34,20 +34,20 @@ export {
   ema,
   type LookaheadOptions,
   lookahead,
-} from "./updates/average.js";
-export { centralize } from "./updates/centralize.js";
-export { type ClipByGlobalNormOptions, type ClipOptions, clip, clipByGlobalNorm, zeroNans } from "./updates/clip.js";
-export { stateful, stateless } from "./updates/custom.js";
-export { type AddDecayedWeightsOptions, addDecayedWeights } from "./updates/decay.js";
+} from "./updates/average.ts";
+export { centralize } from "./updates/centralize.ts";
+export { type ClipByGlobalNormOptions, type ClipOptions, clip, clipByGlobalNorm, zeroNans } from "./updates/clip.ts";
+export { stateful, stateless } from "./updates/custom.ts";
+export { type AddDecayedWeightsOptions, addDecayedWeights } from "./updates/decay.ts";
 export {
   type AccumulateOptions,
   accumulate,
   type SkipNonFiniteOptions,
   skipNonFinite,
-} from "./updates/gates.js";
-export { freeze, type Labels, type LeafInfo, masked, partition } from "./updates/groups.js";
-export { type AddNoiseOptions, addNoise } from "./updates/noise.js";
-export { type ReduceOnPlateauOptions, reduceOnPlateau } from "./updates/plateau.js";
+} from "./updates/gates.ts";
+export { freeze, type Labels, type LeafInfo, masked, partition } from "./updates/groups.ts";
+export { type AddNoiseOptions, addNoise } from "./updates/noise.ts";
+export { type ReduceOnPlateauOptions, reduceOnPlateau } from "./updates/plateau.ts";
 export {
   type ScaleByRmsOptions,
   type ScaleByRssOptions,
@@ -55,7 +55,7 @@ export {
   scaleByRms,
   scaleByRss,
   scaleByStddev,
-} from "./updates/rms.js";
+} from "./updates/rms.ts";
 export {
   type ScaleByLearningRateOptions,
   type ScaleOptions,
@@ -63,6 +63,6 @@ export {
   scaleByLearningRate,
   scaleBySchedule,
   scaleByState,
-} from "./updates/scale.js";
-export { type TraceOptions, trace } from "./updates/trace.js";
-export { type ScaleByTrustRatioOptions, scaleByTrustRatio } from "./updates/trust.js";
+} from "./updates/scale.ts";
+export { type TraceOptions, trace } from "./updates/trace.ts";
+export { type ScaleByTrustRatioOptions, scaleByTrustRatio } from "./updates/trust.ts";

@@ -1,7 +1,7 @@
 // Named chains: a call of chain(…) each, and nothing more.
 
-import { flag, nonNegative, type OptionSpec, option, readOptions, type Scalar, scalar } from "./options.js";
-import { chain, type Update } from "./update.js";
+import { flag, nonNegative, type OptionSpec, option, readOptions, type Scalar, scalar } from "./options.ts";
+import { chain, type Update } from "./update.ts";
 import {
   adamRule,
   beliefRule,
@@ -15,9 +15,9 @@ import {
   scaleByRadam,
   scaleByYogi,
   yogiRule,
-} from "./updates/adam.js";
-import { type AddDecayedWeightsOptions, addDecayedWeights, addDecayedWeightsRule } from "./updates/decay.js";
-import { type AddNoiseOptions, addNoise, addNoiseRule } from "./updates/noise.js";
+} from "./updates/adam.ts";
+import { type AddDecayedWeightsOptions, addDecayedWeights, addDecayedWeightsRule } from "./updates/decay.ts";
+import { type AddNoiseOptions, addNoise, addNoiseRule } from "./updates/noise.ts";
 import {
   rmsRule,
   rssRule,
@@ -26,10 +26,10 @@ import {
   scaleByRms,
   scaleByRss,
   scaleByStddev,
-} from "./updates/rms.js";
-import { scaleByLearningRate } from "./updates/scale.js";
-import { trace, traceRule } from "./updates/trace.js";
-import { type ScaleByTrustRatioOptions, scaleByTrustRatio, trustRatioRule } from "./updates/trust.js";
+} from "./updates/rms.ts";
+import { scaleByLearningRate } from "./updates/scale.ts";
+import { trace, traceRule } from "./updates/trace.ts";
+import { type ScaleByTrustRatioOptions, scaleByTrustRatio, trustRatioRule } from "./updates/trust.ts";
 
 /** What every optimizer takes. */
 export interface LearningRateOptions {

@@ -1,7 +1,7 @@
-import type { Control } from "./control.js";
-import { isControl } from "./control.js";
-import type { Schedule } from "./schedules/schedule.js";
-import { isPlainObject, show } from "./show.js";
+import type { Control } from "./control.ts";
+import { isControl } from "./control.ts";
+import type { Schedule } from "./schedules/schedule.ts";
+import { isPlainObject, show } from "./show.ts";
 
 /** A numeric option of a rule: a number, a function of the step, or a control that is set between steps. */
 export type Scalar = number | Schedule | Control;

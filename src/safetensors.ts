@@ -1,10 +1,10 @@
 // The entry "lanestep/safetensors": pretrained weights as a tree of parameters.
 
-import { quote, type Storage } from "./checkpoint/safetensors.js";
-import { arrayOf, type FileTensor, fileOf, parseSafetensors } from "./checkpoint/safetensors-read.js";
-import { CheckpointError } from "./errors.js";
-import { type OptionSpec, option, readOptions } from "./options.js";
-import type { NumericArray } from "./tree/leaf.js";
+import { quote, type Storage } from "./checkpoint/safetensors.ts";
+import { arrayOf, type FileTensor, fileOf, parseSafetensors } from "./checkpoint/safetensors-read.ts";
+import { CheckpointError } from "./errors.ts";
+import { type OptionSpec, option, readOptions } from "./options.ts";
+import type { NumericArray } from "./tree/leaf.ts";
 
 /** A tensor of a file, row-major. */
 export interface Weight {

@@ -1,19 +1,19 @@
-import { createEngine, type InitOptions } from "./backends/choose.js";
-import { type Plan as CarryPlan, carry, planCarry, type Source } from "./optimizer/carry.js";
-import { copyPlain } from "./optimizer/custom.js";
-import { sourceOf } from "./optimizer/from.js";
-import { Optimizer } from "./optimizer/optimizer.js";
-import { type Plan, planOf } from "./optimizer/plan.js";
-import { PlaneViews, writeLeaves } from "./optimizer/views.js";
-import { flag, option, readOptions } from "./options.js";
-import { type Chain, placeRules } from "./program/chain.js";
-import { groupLeaves, type Program, programOf } from "./program/program.js";
-import { Runner } from "./program/runner.js";
-import { type Host, newHost, StepValues } from "./program/values.js";
-import { isPlainObject, show } from "./show.js";
-import { readTree, type Tree } from "./tree/layout.js";
-import type { FoundLeaf } from "./tree/leaf.js";
-import type { BoundRule, Rule } from "./updates/rule.js";
+import { createEngine, type InitOptions } from "./backends/choose.ts";
+import { type Plan as CarryPlan, carry, planCarry, type Source } from "./optimizer/carry.ts";
+import { copyPlain } from "./optimizer/custom.ts";
+import { sourceOf } from "./optimizer/from.ts";
+import { Optimizer } from "./optimizer/optimizer.ts";
+import { type Plan, planOf } from "./optimizer/plan.ts";
+import { PlaneViews, writeLeaves } from "./optimizer/views.ts";
+import { flag, option, readOptions } from "./options.ts";
+import { type Chain, placeRules } from "./program/chain.ts";
+import { groupLeaves, type Program, programOf } from "./program/program.ts";
+import { Runner } from "./program/runner.ts";
+import { type Host, newHost, StepValues } from "./program/values.ts";
+import { isPlainObject, show } from "./show.ts";
+import { readTree, type Tree } from "./tree/layout.ts";
+import type { FoundLeaf } from "./tree/leaf.ts";
+import type { BoundRule, Rule } from "./updates/rule.ts";
 
 /** The chain and a tree, with what is taken over from another. */
 interface Met {
@@ -144,7 +144,7 @@ export class Update {
       throw new TypeError("restore takes its options third: restore(bytes, undefined, { … })");
     }
     const { strict, options: whose, ...checked } = readOptions("restore", options, restoreSpec);
-    const { readRestore } = await import("./checkpoint/restore.js");
+    const { readRestore } = await import("./checkpoint/restore.ts");
     const { rules, read, source, takeControls } = readRestore(this.rules, bytes, params ?? undefined, {
       strict,
       options: whose,

@@ -1,9 +1,9 @@
-import { bodies } from "./generated/bodies.js";
-import { loopsOfRules } from "./link/ahead.js";
-import { signatureOf, type Token } from "./link/signature.js";
-import * as optimizers from "./optimizers.js";
-import { chain, type Update } from "./update.js";
-import { clipByGlobalNorm } from "./updates/clip.js";
+import { bodies } from "./generated/bodies.ts";
+import { loopsOfRules } from "./link/ahead.ts";
+import { signatureOf, type Token } from "./link/signature.ts";
+import * as optimizers from "./optimizers.ts";
+import { chain, type Update } from "./update.ts";
+import { clipByGlobalNorm } from "./updates/clip.ts";
 
 /** The named optimizers in all their forms: other options change no loop. */
 function usual(): Update[] {

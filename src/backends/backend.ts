@@ -1,6 +1,6 @@
-import type { Source } from "../program/compile.js";
-import type { Program } from "../program/program.js";
-import type { LayoutLeaf } from "../tree/layout.js";
+import type { Source } from "../program/compile.ts";
+import type { Program } from "../program/program.ts";
+import type { LayoutLeaf } from "../tree/layout.ts";
 
 /** What runs a program, and how it came to be chosen. */
 export interface BackendInfo {

@@ -1,12 +1,12 @@
-import { nameOf, readStamp } from "../link/stamp.js";
-import type { Optimizer } from "../optimizer/optimizer.js";
-import type { Program } from "../program/program.js";
-import type { StepValues } from "../program/values.js";
-import type { BackendInfo, Engine } from "./backend.js";
-import { ReferenceEngine } from "./reference/engine.js";
-import { measure, noExtras } from "./wasm/arena.js";
-import { type CodeSource, signaturesOf, WasmEngine } from "./wasm/engine.js";
-import { compileKernels, compileLoop, SHARED_PAGES } from "./wasm/modules.js";
+import { nameOf, readStamp } from "../link/stamp.ts";
+import type { Optimizer } from "../optimizer/optimizer.ts";
+import type { Program } from "../program/program.ts";
+import type { StepValues } from "../program/values.ts";
+import type { BackendInfo, Engine } from "./backend.ts";
+import { ReferenceEngine } from "./reference/engine.ts";
+import { measure, noExtras } from "./wasm/arena.ts";
+import { type CodeSource, signaturesOf, WasmEngine } from "./wasm/engine.ts";
+import { compileKernels, compileLoop, SHARED_PAGES } from "./wasm/modules.ts";
 
 /** Options of `init` and `initSync`. */
 export interface InitOptions {

@@ -1,16 +1,16 @@
 // Optimizers from checkpoints: made anew, or filled in. Loaded when it is first asked for.
 
-import { isControl } from "../control.js";
-import { CheckpointError, TreeMismatchError } from "../errors.js";
-import { type CarryReport, carry, paramName, planCarry, type Source, stateName } from "../optimizer/carry.js";
-import type { LoadOptions, OptimizerInternals } from "../optimizer/optimizer.js";
-import { flag, type OptionSpec, option, readOptions } from "../options.js";
-import { type Chain, placeRules, rulesFor } from "../program/chain.js";
-import { readTree, type Tree } from "../tree/layout.js";
-import { displayShape, type FoundLeaf, sameShape } from "../tree/leaf.js";
-import { displayPath } from "../tree/path.js";
-import type { BoundRule } from "../updates/rule.js";
-import { type Checkpoint, changedOptions, isCount, optionOf, readCheckpoint, sourceOf } from "./source.js";
+import { isControl } from "../control.ts";
+import { CheckpointError, TreeMismatchError } from "../errors.ts";
+import { type CarryReport, carry, paramName, planCarry, type Source, stateName } from "../optimizer/carry.ts";
+import type { LoadOptions, OptimizerInternals } from "../optimizer/optimizer.ts";
+import { flag, type OptionSpec, option, readOptions } from "../options.ts";
+import { type Chain, placeRules, rulesFor } from "../program/chain.ts";
+import { readTree, type Tree } from "../tree/layout.ts";
+import { displayShape, type FoundLeaf, sameShape } from "../tree/leaf.ts";
+import { displayPath } from "../tree/path.ts";
+import type { BoundRule } from "../updates/rule.ts";
+import { type Checkpoint, changedOptions, isCount, optionOf, readCheckpoint, sourceOf } from "./source.ts";
 
 /** What `update.restore` needs to make an optimizer. */
 export interface Restoring {

@@ -1,8 +1,8 @@
 // Reads the safetensors format: refuses whatever the format's own reader refuses, and with it what that one lets pass
 // though the format forbids it (a name that stands twice) or does not know it (other fields).
 
-import { CheckpointError } from "../errors.js";
-import { show, tagOf } from "../show.js";
+import { CheckpointError } from "../errors.ts";
+import { show, tagOf } from "../show.ts";
 import {
   byteLengthOf,
   bytesOf,
@@ -12,7 +12,7 @@ import {
   quote,
   STORAGE,
   type Storage,
-} from "./safetensors.js";
+} from "./safetensors.ts";
 
 /** A tensor's place in a file. */
 export interface FileTensor {

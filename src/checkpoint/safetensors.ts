@@ -5,8 +5,8 @@
 //
 // Little-endian throughout. TextEncoder is not touched before a call: an engine without it can import this.
 
-import { CheckpointError } from "../errors.js";
-import { tagOf } from "../show.js";
+import { CheckpointError } from "../errors.ts";
+import { tagOf } from "../show.ts";
 
 /** The array that a tensor's bytes are viewed as; of F16 and BF16 it holds the bits. */
 export const STORAGE = {

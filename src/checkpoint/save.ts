@@ -6,14 +6,14 @@
 //   tree     the form of the parameters, to build them anew
 //   others   the user's own strings
 
-import { isControl } from "../control.js";
-import { type CountedGroup, countedGroups } from "../optimizer/ages.js";
-import { mapValues, paramName, stateName } from "../optimizer/carry.js";
-import type { OptimizerParts } from "../optimizer/optimizer.js";
-import { option, readOptions } from "../options.js";
-import type { PlacedRule } from "../program/chain.js";
-import { isPlainObject, show, tagOf } from "../show.js";
-import { dtypeOf, encodeSafetensors, type NewTensor } from "./safetensors.js";
+import { isControl } from "../control.ts";
+import { type CountedGroup, countedGroups } from "../optimizer/ages.ts";
+import { mapValues, paramName, stateName } from "../optimizer/carry.ts";
+import type { OptimizerParts } from "../optimizer/optimizer.ts";
+import { option, readOptions } from "../options.ts";
+import type { PlacedRule } from "../program/chain.ts";
+import { isPlainObject, show, tagOf } from "../show.ts";
+import { dtypeOf, encodeSafetensors, type NewTensor } from "./safetensors.ts";
 
 export const FORMAT = "lanestep 1";
 

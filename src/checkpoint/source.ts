@@ -1,16 +1,16 @@
 // A checkpoint read as something to take over from. All of it is checked before any of it is used.
 
-import { isControl } from "../control.js";
-import { CheckpointError } from "../errors.js";
-import { agesOf } from "../optimizer/ages.js";
-import { paramName, type Source, type SourceRule } from "../optimizer/carry.js";
-import type { Chain } from "../program/chain.js";
-import { buildTree, type Skeleton, setChild } from "../tree/layout.js";
-import type { FoundLeaf } from "../tree/leaf.js";
-import type { Numbers } from "../updates/rule.js";
-import { decodeName, quote } from "./safetensors.js";
-import { arrayOf, type FileTensor, fileOf, parseSafetensors } from "./safetensors-read.js";
-import { FORMAT, ownMetadata, type SavedHost, type SavedOption, type SavedRule } from "./save.js";
+import { isControl } from "../control.ts";
+import { CheckpointError } from "../errors.ts";
+import { agesOf } from "../optimizer/ages.ts";
+import { paramName, type Source, type SourceRule } from "../optimizer/carry.ts";
+import type { Chain } from "../program/chain.ts";
+import { buildTree, type Skeleton, setChild } from "../tree/layout.ts";
+import type { FoundLeaf } from "../tree/leaf.ts";
+import type { Numbers } from "../updates/rule.ts";
+import { decodeName, quote } from "./safetensors.ts";
+import { arrayOf, type FileTensor, fileOf, parseSafetensors } from "./safetensors-read.ts";
+import { FORMAT, ownMetadata, type SavedHost, type SavedOption, type SavedRule } from "./save.ts";
 
 /** A checkpoint that was found whole. */
 export interface Checkpoint {

@@ -1,11 +1,11 @@
 // The loops that a chain may want, before it meets a tree.
 
-import { signaturesOf } from "../backends/wasm/engine.js";
-import { type PlacedRule, placeRules } from "../program/chain.js";
-import { compile } from "../program/compile.js";
-import { indexSlots, slotsOf } from "../program/program.js";
-import type { BoundRule } from "../updates/rule.js";
-import { signatureOf } from "./signature.js";
+import { signaturesOf } from "../backends/wasm/engine.ts";
+import { type PlacedRule, placeRules } from "../program/chain.ts";
+import { compile } from "../program/compile.ts";
+import { indexSlots, slotsOf } from "../program/program.ts";
+import type { BoundRule } from "../updates/rule.ts";
+import { signatureOf } from "./signature.ts";
 
 /** Twelve masks in a row have as many: some seconds and megabytes. */
 const MOST_COMBINATIONS = 4096;

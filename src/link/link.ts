@@ -18,9 +18,9 @@
 // gain nothing in V8 and cost 20 % in JavaScriptCore. Pointers that count up instead of being added gain nothing either
 // (Adam, 16 k to 16 M), and a load from the line 512 bytes or a page ahead, as a prefetch, costs 20 and 40 % at 16 M.
 
-import { bodies } from "../generated/bodies.js";
-import * as wasm from "./encode.js";
-import type { Sink, Token } from "./signature.js";
+import { bodies } from "../generated/bodies.ts";
+import * as wasm from "./encode.ts";
+import type { Sink, Token } from "./signature.ts";
 
 const LINE = 64;
 /** The vectors of a line. */

@@ -1,4 +1,4 @@
-import type { BodyName } from "../generated/bodies.js";
+import type { BodyName } from "../generated/bodies.ts";
 
 /**
  * What one linked loop does to every element, in order:

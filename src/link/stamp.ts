@@ -2,9 +2,9 @@
 // `lanestep bake` writes. It is a custom section that is named for kernels, bodies and linker: modules that were made with
 // others are not ours, as they may compute something else. In it stands what the module was baked for, if it was.
 
-import { fingerprint } from "../generated/fingerprint.js";
-import type { Chain } from "../program/chain.js";
-import { customSection } from "./encode.js";
+import { fingerprint } from "../generated/fingerprint.ts";
+import type { Chain } from "../program/chain.ts";
+import { customSection } from "./encode.ts";
 
 /** The option of `init` that takes it. */
 type Kind = "kernels" | "module";

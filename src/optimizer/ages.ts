@@ -1,5 +1,5 @@
-import type { Program } from "../program/program.js";
-import type { Host } from "../program/values.js";
+import type { Program } from "../program/program.ts";
+import type { Host } from "../program/values.ts";
 
 /** Leaves that meet the same rules; rules by their index in the chain. */
 export interface CountedGroup {

@@ -1,14 +1,14 @@
 // What one optimizer takes over from another, or from a checkpoint: by the names that checkpoints have.
 
-import type { Chain, PlacedRule } from "../program/chain.js";
-import { rulesFor } from "../program/chain.js";
-import type { Program } from "../program/program.js";
-import { type Host, newHost } from "../program/values.js";
-import type { Tree } from "../tree/layout.js";
-import { sameShape } from "../tree/leaf.js";
-import type { Numbers } from "../updates/rule.js";
-import type { Ages } from "./ages.js";
-import type { PlaneViews } from "./views.js";
+import type { Chain, PlacedRule } from "../program/chain.ts";
+import { rulesFor } from "../program/chain.ts";
+import type { Program } from "../program/program.ts";
+import { type Host, newHost } from "../program/values.ts";
+import type { Tree } from "../tree/layout.ts";
+import { sameShape } from "../tree/leaf.ts";
+import type { Numbers } from "../updates/rule.ts";
+import type { Ages } from "./ages.ts";
+import type { PlaneViews } from "./views.ts";
 
 /** Tensors by the names that they have in a checkpoint: `params/dense/kernel`, `state/scaleByAdam/mu/dense/kernel`. */
 export interface CarryReport {

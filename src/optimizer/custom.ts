@@ -1,9 +1,9 @@
 // Rules that a user makes of functions: they run between the passes of a step, and their state is any value.
 
-import { matchTree } from "../tree/layout.js";
-import type { CustomRule } from "../updates/rule.js";
-import type { OptimizerParts } from "./optimizer.js";
-import { writeLeaves } from "./views.js";
+import { matchTree } from "../tree/layout.ts";
+import type { CustomRule } from "../updates/rule.ts";
+import type { OptimizerParts } from "./optimizer.ts";
+import { writeLeaves } from "./views.ts";
 
 /** A user's function may throw in the middle of a step: then the state is put back, as if it had not begun. */
 export function runCustom(parts: OptimizerParts, sink: "apply" | "emit"): boolean {

@@ -1,7 +1,7 @@
-import { agesOf, countedGroups } from "./ages.js";
-import { paramName, type Source, stateName } from "./carry.js";
-import { copyPlain } from "./custom.js";
-import type { Optimizer } from "./optimizer.js";
+import { agesOf, countedGroups } from "./ages.ts";
+import { paramName, type Source, stateName } from "./carry.ts";
+import { copyPlain } from "./custom.ts";
+import type { Optimizer } from "./optimizer.ts";
 
 /** What another optimizer has, to be taken over. @throws DisposedError or StateError if it cannot be read now */
 export function sourceOf(optimizer: Optimizer): Source {

@@ -1,24 +1,24 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
-import type { BackendInfo, Engine } from "../backends/backend.js";
-import { joinChunks } from "../checkpoint/safetensors.js";
-import { checkpointOf, type SaveOptions } from "../checkpoint/save.js";
-import { DisposedError, NonFiniteError, StateError } from "../errors.js";
-import { readOptions } from "../options.js";
-import type { Program } from "../program/program.js";
-import type { Runner } from "../program/runner.js";
-import type { Host, StepValues } from "../program/values.js";
-import { show } from "../show.js";
-import { matchTree } from "../tree/layout.js";
-import { displayPath } from "../tree/path.js";
-import type { Gradients, Views } from "../tree/types.js";
-import type { Update } from "../update.js";
-import type { Told } from "../updates/rule.js";
-import type { CarryReport } from "./carry.js";
-import { copyPlain, runCustom } from "./custom.js";
-import { type Stats, statsOf, toldSpec } from "./stats.js";
-import { swapAverage } from "./swap-average.js";
-import { isFrozen, type PlaneViews, stateTree, writeLeaves } from "./views.js";
+import type { BackendInfo, Engine } from "../backends/backend.ts";
+import { joinChunks } from "../checkpoint/safetensors.ts";
+import { checkpointOf, type SaveOptions } from "../checkpoint/save.ts";
+import { DisposedError, NonFiniteError, StateError } from "../errors.ts";
+import { readOptions } from "../options.ts";
+import type { Program } from "../program/program.ts";
+import type { Runner } from "../program/runner.ts";
+import type { Host, StepValues } from "../program/values.ts";
+import { show } from "../show.ts";
+import { matchTree } from "../tree/layout.ts";
+import { displayPath } from "../tree/path.ts";
+import type { Gradients, Views } from "../tree/types.ts";
+import type { Update } from "../update.ts";
+import type { Told } from "../updates/rule.ts";
+import type { CarryReport } from "./carry.ts";
+import { copyPlain, runCustom } from "./custom.ts";
+import { type Stats, statsOf, toldSpec } from "./stats.ts";
+import { swapAverage } from "./swap-average.ts";
+import { isFrozen, type PlaneViews, stateTree, writeLeaves } from "./views.ts";
 
 /**
  * State of one rule: by slot, views with the keys of the parameters. `{}` for a rule without state; of a partition by
@@ -230,7 +230,7 @@ export class Optimizer<T = unknown> {
    *   between `update()` and `apply()`: nothing has changed then
    */
   async load(bytes: Uint8Array | ArrayBuffer, options: LoadOptions = {}): Promise<CarryReport> {
-    const { load } = await import("../checkpoint/restore.js");
+    const { load } = await import("../checkpoint/restore.ts");
     return load(this.internals, bytes, options);
   }
 

@@ -1,6 +1,6 @@
-import { noExtras, planeSizes } from "../backends/wasm/arena.js";
-import { signaturesOf } from "../backends/wasm/engine.js";
-import type { Program } from "../program/program.js";
+import { noExtras, planeSizes } from "../backends/wasm/arena.ts";
+import { signaturesOf } from "../backends/wasm/engine.ts";
+import type { Program } from "../program/program.ts";
 
 /** What an optimizer will allocate, link and run. */
 export interface Plan {

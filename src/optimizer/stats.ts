@@ -1,5 +1,5 @@
-import { option } from "../options.js";
-import type { OptimizerParts } from "./optimizer.js";
+import { option } from "../options.ts";
+import type { OptimizerParts } from "./optimizer.ts";
 
 /** Norms of one leaf. */
 export interface LeafStats {

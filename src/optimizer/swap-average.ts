@@ -1,6 +1,6 @@
-import { StateError } from "../errors.js";
-import type { Program } from "../program/program.js";
-import type { PlaneViews } from "./views.js";
+import { StateError } from "../errors.ts";
+import type { Program } from "../program/program.ts";
+import type { PlaneViews } from "./views.ts";
 
 /** Elements that are exchanged at a time. */
 const CHUNK = 4096;

@@ -1,10 +1,10 @@
 // An optimizer's planes as trees of views.
 
-import type { Engine, PlaneId } from "../backends/backend.js";
-import type { PlacedRule } from "../program/chain.js";
-import type { Program } from "../program/program.js";
-import { buildTree, type Layout } from "../tree/layout.js";
-import type { FoundLeaf } from "../tree/leaf.js";
+import type { Engine, PlaneId } from "../backends/backend.ts";
+import type { PlacedRule } from "../program/chain.ts";
+import type { Program } from "../program/program.ts";
+import { buildTree, type Layout } from "../tree/layout.ts";
+import type { FoundLeaf } from "../tree/leaf.ts";
 
 type View = Float32Array<ArrayBuffer>;
 

@@ -1,6 +1,6 @@
 // A chain's rules in their places: numbered, named, and for each leaf those that it meets.
 
-import type { BoundRule, LabelledLeaf, PartitionRule } from "../updates/rule.js";
+import type { BoundRule, LabelledLeaf, PartitionRule } from "../updates/rule.ts";
 
 /** A rule in its place in a chain. */
 export interface PlacedRule extends BoundRule {

@@ -5,9 +5,9 @@
 // does anything but scale. A tree's norm, a gate and a user's function end a stage: other groups may have to arrive
 // there too. A leaf's norm and a kernel make their stage run leaf by leaf.
 
-import type { BodyUse, ElementwiseRule, GateRule, KernelRule, NormRule } from "../updates/rule.js";
-import type { PlacedRule } from "./chain.js";
-import { decayed, type Expression, type Form, identityForm, scaled, value } from "./form.js";
+import type { BodyUse, ElementwiseRule, GateRule, KernelRule, NormRule } from "../updates/rule.ts";
+import type { PlacedRule } from "./chain.ts";
+import { decayed, type Expression, type Form, identityForm, scaled, value } from "./form.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: see Rule.
 type Any = any;

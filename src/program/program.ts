@@ -3,9 +3,9 @@
 //
 //   leaf ──▶ rules it meets ──▶ groups ──▶ layout ──▶ stages of passes (compile.ts) ──▶ actions, in order
 
-import { arrange, type Layout, type Tree } from "../tree/layout.js";
-import { type Chain, type PlacedRule, rulesFor } from "./chain.js";
-import { type Barrier, compile, type GroupProgram, type SlotsOfRule } from "./compile.js";
+import { arrange, type Layout, type Tree } from "../tree/layout.ts";
+import { type Chain, type PlacedRule, rulesFor } from "./chain.ts";
+import { type Barrier, compile, type GroupProgram, type SlotsOfRule } from "./compile.ts";
 
 /** One plane of state, for the groups whose leaves meet its rule. */
 export interface ProgramSlot {

@@ -1,11 +1,11 @@
 // One step: the actions of a program in order, on any backend.
 
-import type { Engine, Mode } from "../backends/backend.js";
-import { displayPath } from "../tree/path.js";
-import type { Numbers, Told } from "../updates/rule.js";
-import type { Barrier } from "./compile.js";
-import type { Meeting, Part, Program } from "./program.js";
-import { advanced, type Host, type StepValues } from "./values.js";
+import type { Engine, Mode } from "../backends/backend.ts";
+import { displayPath } from "../tree/path.ts";
+import type { Numbers, Told } from "../updates/rule.ts";
+import type { Barrier } from "./compile.ts";
+import type { Meeting, Part, Program } from "./program.ts";
+import { advanced, type Host, type StepValues } from "./values.ts";
 
 /** After every so many steps the smallest numbers of decaying state are set to zero, on every backend alike. */
 const FLUSH_INTERVAL = 64;

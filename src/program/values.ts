@@ -1,8 +1,8 @@
-import { isControl } from "../control.js";
-import { resolveAll } from "../options.js";
-import type { BoundRule, Numbers, Told } from "../updates/rule.js";
-import type { GroupProgram } from "./compile.js";
-import type { Program } from "./program.js";
+import { isControl } from "../control.ts";
+import { resolveAll } from "../options.ts";
+import type { BoundRule, Numbers, Told } from "../updates/rule.ts";
+import type { GroupProgram } from "./compile.ts";
+import type { Program } from "./program.ts";
 
 /** What an optimizer remembers beside its planes: all of it is saved. */
 export interface Host {

@@ -1,5 +1,5 @@
-import { pow } from "../math.js";
-import type { OptionSpec } from "../options.js";
+import { pow } from "../math.ts";
+import type { OptionSpec } from "../options.ts";
 import {
   finite,
   flag,
@@ -9,9 +9,9 @@ import {
   positive,
   positiveInteger,
   readOptions,
-} from "../options.js";
-import { halfWave, numberOrNull } from "./curves.js";
-import type { Schedule } from "./schedule.js";
+} from "../options.ts";
+import { halfWave, numberOrNull } from "./curves.ts";
+import type { Schedule } from "./schedule.ts";
 
 export interface ExponentialDecayOptions {
   /** The value at the beginning, a finite number; 1e-2 by default. */

@@ -1,8 +1,8 @@
 // What the schedules share: interpolation, lines through points, and the checks of options that hold several items.
 
-import { sinPi } from "../math.js";
-import { type Descriptor, number, option, type Range, readOptions } from "../options.js";
-import type { Schedule } from "./schedule.js";
+import { sinPi } from "../math.ts";
+import { type Descriptor, number, option, type Range, readOptions } from "../options.ts";
+import type { Schedule } from "./schedule.ts";
 
 /** How a value goes from one to another: along a straight line, or along half a wave of the cosine. */
 export type Interpolation = "linear" | "cosine";

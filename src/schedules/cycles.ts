@@ -1,7 +1,7 @@
-import { pow } from "../math.js";
-import { finite, nonNegative, number, type OptionSpec, positive, positiveInteger, readOptions } from "../options.js";
-import { type Interpolation, interpolate, interpolation, numberOrNull, type Point, through } from "./curves.js";
-import type { Schedule } from "./schedule.js";
+import { pow } from "../math.ts";
+import { finite, nonNegative, number, type OptionSpec, positive, positiveInteger, readOptions } from "../options.ts";
+import { type Interpolation, interpolate, interpolation, numberOrNull, type Point, through } from "./curves.ts";
+import type { Schedule } from "./schedule.ts";
 
 export interface OneCycleOptions {
   /** The greatest value, a finite number. */

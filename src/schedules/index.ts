@@ -4,10 +4,10 @@
 // step 0, here as in Optax, and as PyTorch's schedulers count their epochs. Options count in the same steps: what ends
 // "after n steps" is met by the update that sees step n.
 
-export * from "./axon.js";
-export type { Interpolation } from "./curves.js";
-export * from "./cycles.js";
-export * from "./linear.js";
-export * from "./piecewise.js";
-export type { Schedule } from "./schedule.js";
-export * from "./warmup.js";
+export * from "./axon.ts";
+export type { Interpolation } from "./curves.ts";
+export * from "./cycles.ts";
+export * from "./linear.ts";
+export * from "./piecewise.ts";
+export type { Schedule } from "./schedule.ts";
+export * from "./warmup.ts";

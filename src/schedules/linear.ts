@@ -1,6 +1,6 @@
-import { finite, nonNegativeInteger, number, type OptionSpec, positiveInteger, readOptions } from "../options.js";
-import { interpolate } from "./curves.js";
-import type { Schedule } from "./schedule.js";
+import { finite, nonNegativeInteger, number, type OptionSpec, positiveInteger, readOptions } from "../options.ts";
+import { interpolate } from "./curves.ts";
+import type { Schedule } from "./schedule.ts";
 
 export interface LinearOptions {
   /** The first value, a finite number. */

@@ -1,7 +1,7 @@
-import { finite, nonNegative, nonNegativeInteger, number, type OptionSpec, option, readOptions } from "../options.js";
-import { isPlainObject, show } from "../show.js";
-import { around, checkItems, type Interpolation, interpolation, type Point, through } from "./curves.js";
-import type { Schedule } from "./schedule.js";
+import { finite, nonNegative, nonNegativeInteger, number, type OptionSpec, option, readOptions } from "../options.ts";
+import { isPlainObject, show } from "../show.ts";
+import { around, checkItems, type Interpolation, interpolation, type Point, through } from "./curves.ts";
+import type { Schedule } from "./schedule.ts";
 
 export interface PiecewiseConstantOptions {
   /** The first value, a finite number. */

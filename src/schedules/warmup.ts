@@ -1,4 +1,4 @@
-import { pow } from "../math.js";
+import { pow } from "../math.ts";
 import {
   finite,
   flag,
@@ -10,11 +10,11 @@ import {
   positiveInteger,
   type Resolved,
   readOptions,
-} from "../options.js";
-import { exponentialDecay } from "./axon.js";
-import { halfWave, interpolate, numberOrNull } from "./curves.js";
-import { join } from "./piecewise.js";
-import type { Schedule } from "./schedule.js";
+} from "../options.ts";
+import { exponentialDecay } from "./axon.ts";
+import { halfWave, interpolate, numberOrNull } from "./curves.ts";
+import { join } from "./piecewise.ts";
+import type { Schedule } from "./schedule.ts";
 
 export interface WarmupConstantOptions {
   /** The first value, a finite number; 0 by default. */

@@ -1,7 +1,7 @@
-import { TreeMismatchError } from "../errors.js";
-import { isPlainObject } from "../show.js";
-import { displayShape, type FoundLeaf, readLeaf, sameShape } from "./leaf.js";
-import { displayPath, hashPath, type Keys, pathName } from "./path.js";
+import { TreeMismatchError } from "../errors.ts";
+import { isPlainObject } from "../show.ts";
+import { displayShape, type FoundLeaf, readLeaf, sameShape } from "./leaf.ts";
+import { displayPath, hashPath, type Keys, pathName } from "./path.ts";
 
 /** A leaf of a tree. */
 export interface TreeLeaf {

@@ -1,5 +1,5 @@
-import { isPlainObject, show, tagOf } from "../show.js";
-import { displayPath, type Keys } from "./path.js";
+import { isPlainObject, show, tagOf } from "../show.ts";
+import { displayPath, type Keys } from "./path.ts";
 
 /** What a typed array of numbers is here; BigInt arrays are not. */
 export type NumericArray =

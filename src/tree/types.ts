@@ -1,4 +1,4 @@
-import type { NumericArray, ShapedLeaf, ZerosLeaf } from "./leaf.js";
+import type { NumericArray, ShapedLeaf, ZerosLeaf } from "./leaf.ts";
 
 /** What a leaf may be: a bare number, a typed array of numbers, `{ data, shape }`, in `init` also `{ shape }`. */
 export type Leaf = number | NumericArray | ShapedLeaf | ZerosLeaf;

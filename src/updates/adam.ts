@@ -1,7 +1,7 @@
-import { powInt } from "../math.js";
-import { type AtStep, atLeast, nonNegative, number, type OptionSpec, type Scalar, scalar, unit } from "../options.js";
-import { type Update, updateOf } from "../update.js";
-import type { ElementwiseRule } from "./rule.js";
+import { powInt } from "../math.ts";
+import { type AtStep, atLeast, nonNegative, number, type OptionSpec, type Scalar, scalar, unit } from "../options.ts";
+import { type Update, updateOf } from "../update.ts";
+import type { ElementwiseRule } from "./rule.ts";
 
 /** Options of {@link scaleByAdam}. */
 export interface ScaleByAdamOptions {

@@ -1,7 +1,7 @@
-import { powInt } from "../math.js";
-import { flag, type OptionSpec, positiveInteger, type Range, type Scalar, scalar, unit } from "../options.js";
-import { chain, requireUpdate, type Update, updateOf } from "../update.js";
-import type { ElementwiseRule } from "./rule.js";
+import { powInt } from "../math.ts";
+import { flag, type OptionSpec, positiveInteger, type Range, type Scalar, scalar, unit } from "../options.ts";
+import { chain, requireUpdate, type Update, updateOf } from "../update.ts";
+import type { ElementwiseRule } from "./rule.ts";
 
 /** Options of {@link ema}. */
 export interface EmaOptions {

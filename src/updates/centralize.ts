@@ -1,6 +1,6 @@
-import type { OptionSpec } from "../options.js";
-import { type Update, updateOf } from "../update.js";
-import type { KernelRule } from "./rule.js";
+import type { OptionSpec } from "../options.ts";
+import { type Update, updateOf } from "../update.ts";
+import type { KernelRule } from "./rule.ts";
 
 const spec = {} satisfies OptionSpec<Record<never, never>>;
 

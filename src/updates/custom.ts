@@ -1,6 +1,6 @@
-import { show } from "../show.js";
-import { Update } from "../update.js";
-import type { CustomRule } from "./rule.js";
+import { show } from "../show.ts";
+import { Update } from "../update.ts";
+import type { CustomRule } from "./rule.ts";
 
 function customUpdate(caller: string, parts: Pick<CustomRule, "init" | "apply">, ...functions: unknown[]): Update {
   for (const given of functions) {

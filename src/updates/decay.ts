@@ -1,6 +1,6 @@
-import { finite, type OptionSpec, type Scalar, scalar } from "../options.js";
-import { type Update, updateOf } from "../update.js";
-import type { LinearRule } from "./rule.js";
+import { finite, type OptionSpec, type Scalar, scalar } from "../options.ts";
+import { type Update, updateOf } from "../update.ts";
+import type { LinearRule } from "./rule.ts";
 
 /** Options of {@link addDecayedWeights}. */
 export interface AddDecayedWeightsOptions {

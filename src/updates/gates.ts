@@ -1,6 +1,6 @@
-import { flag, nonNegativeInteger, number, type OptionSpec, positiveInteger, type Scalar, scalar } from "../options.js";
-import { chain, requireUpdate, type Update, updateOf } from "../update.js";
-import type { GateRule } from "./rule.js";
+import { flag, nonNegativeInteger, number, type OptionSpec, positiveInteger, type Scalar, scalar } from "../options.ts";
+import { chain, requireUpdate, type Update, updateOf } from "../update.ts";
+import type { GateRule } from "./rule.ts";
 
 /** Options of {@link accumulate}. */
 export interface AccumulateOptions {

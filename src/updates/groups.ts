@@ -1,8 +1,8 @@
-import { readOptions } from "../options.js";
-import { isPlainObject, show } from "../show.js";
-import { displayPath } from "../tree/path.js";
-import { requireUpdate, Update } from "../update.js";
-import type { FreezeRule, LabelledLeaf, PartitionRule } from "./rule.js";
+import { readOptions } from "../options.ts";
+import { isPlainObject, show } from "../show.ts";
+import { displayPath } from "../tree/path.ts";
+import { requireUpdate, Update } from "../update.ts";
+import type { FreezeRule, LabelledLeaf, PartitionRule } from "./rule.ts";
 
 /** What a function of labels gets beside the path. */
 export type LeafInfo = Pick<LabelledLeaf, "shape" | "length">;

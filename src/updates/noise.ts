@@ -1,8 +1,8 @@
-import { cosPi, ln, pow, sinPi } from "../math.js";
-import { nonNegative, type OptionSpec, option, type Scalar, scalar } from "../options.js";
-import { type Update, updateOf } from "../update.js";
-import { philox } from "./philox.js";
-import type { KernelRule } from "./rule.js";
+import { cosPi, ln, pow, sinPi } from "../math.ts";
+import { nonNegative, type OptionSpec, option, type Scalar, scalar } from "../options.ts";
+import { type Update, updateOf } from "../update.ts";
+import { philox } from "./philox.ts";
+import type { KernelRule } from "./rule.ts";
 
 /** Options of {@link addNoise}. */
 export interface AddNoiseOptions {

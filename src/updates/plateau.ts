@@ -6,9 +6,9 @@ import {
   type Scalar,
   scalar,
   unit,
-} from "../options.js";
-import { type Update, updateOf } from "../update.js";
-import type { LinearRule } from "./rule.js";
+} from "../options.ts";
+import { type Update, updateOf } from "../update.ts";
+import type { LinearRule } from "./rule.ts";
 
 /** Options of {@link reduceOnPlateau}. */
 export interface ReduceOnPlateauOptions {

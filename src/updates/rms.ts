@@ -1,6 +1,6 @@
-import { nonNegative, number, type OptionSpec, type Scalar, scalar, unit } from "../options.js";
-import { type Update, updateOf } from "../update.js";
-import type { ElementwiseRule } from "./rule.js";
+import { nonNegative, number, type OptionSpec, type Scalar, scalar, unit } from "../options.ts";
+import { type Update, updateOf } from "../update.ts";
+import type { ElementwiseRule } from "./rule.ts";
 
 /** Options of {@link scaleByRms}. */
 export interface ScaleByRmsOptions {

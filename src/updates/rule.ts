@@ -2,9 +2,9 @@
 // the program (what folds, what cuts, which bodies fuse), the backends and the tests. Formula and paper stand in the
 // docstring of the function beside the entry.
 
-import type { BodyName } from "../generated/bodies.js";
-import type { AtStep, OptionSpec, Resolved } from "../options.js";
-import type { Keys } from "../tree/path.js";
+import type { BodyName } from "../generated/bodies.ts";
+import type { AtStep, OptionSpec, Resolved } from "../options.ts";
+import type { Keys } from "../tree/path.ts";
 
 /** A plane of state, shaped as the parameters. */
 export interface PlaneSlot<Spec extends OptionSpec> {

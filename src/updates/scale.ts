@@ -1,9 +1,9 @@
-import { type Control, isControl } from "../control.js";
-import { finite, nonNegative, type OptionSpec, type Scalar, scalar } from "../options.js";
-import type { Schedule } from "../schedules/schedule.js";
-import { show } from "../show.js";
-import { type Update, updateOf } from "../update.js";
-import type { LinearRule } from "./rule.js";
+import { type Control, isControl } from "../control.ts";
+import { finite, nonNegative, type OptionSpec, type Scalar, scalar } from "../options.ts";
+import type { Schedule } from "../schedules/schedule.ts";
+import { show } from "../show.ts";
+import { type Update, updateOf } from "../update.ts";
+import type { LinearRule } from "./rule.ts";
 
 /** Options of {@link scale}. */
 export interface ScaleOptions {

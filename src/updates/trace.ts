@@ -1,6 +1,6 @@
-import { flag, type OptionSpec, type Range, type Scalar, scalar } from "../options.js";
-import { type Update, updateOf } from "../update.js";
-import type { ElementwiseRule } from "./rule.js";
+import { flag, type OptionSpec, type Range, type Scalar, scalar } from "../options.ts";
+import { type Update, updateOf } from "../update.ts";
+import type { ElementwiseRule } from "./rule.ts";
 
 /** Options of {@link trace}. */
 export interface TraceOptions {

@@ -1,6 +1,6 @@
-import { nonNegative, type OptionSpec, type Scalar, scalar } from "../options.js";
-import { type Update, updateOf } from "../update.js";
-import type { NormRule } from "./rule.js";
+import { nonNegative, type OptionSpec, type Scalar, scalar } from "../options.ts";
+import { type Update, updateOf } from "../update.ts";
+import type { NormRule } from "./rule.ts";
 
 /** Options of {@link scaleByTrustRatio}. */
 export interface ScaleByTrustRatioOptions {

@@ -1,10 +1,10 @@
 // Every rule by its formula, unfolded, in double precision, in plain JavaScript: the oracle of the tests, and what runs
 // where an engine has no WebAssembly SIMD. State and parameters are f32, as everywhere; within a step x is not rounded.
 
-import type { Barrier, GroupProgram } from "../../program/compile.js";
-import type { Program } from "../../program/program.js";
-import type { StepValues } from "../../program/values.js";
-import type { LayoutGroup, LayoutLeaf } from "../../tree/layout.js";
+import type { Barrier, GroupProgram } from "../../program/compile.ts";
+import type { Program } from "../../program/program.ts";
+import type { StepValues } from "../../program/values.ts";
+import type { LayoutGroup, LayoutLeaf } from "../../tree/layout.ts";
 import {
   type BackendInfo,
   type Engine,
@@ -13,7 +13,7 @@ import {
   type PlaneId,
   type Sums,
   zeroSums,
-} from "../backend.js";
+} from "../backend.ts";
 
 type Plane = Float32Array<ArrayBuffer>;
 

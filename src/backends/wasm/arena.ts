@@ -1,7 +1,7 @@
-import type { Program } from "../../program/program.js";
-import { type LayoutLeaf, padded } from "../../tree/layout.js";
-import type { PlaneId } from "../backend.js";
-import { Heap, MAX_BYTES } from "./heap.js";
+import type { Program } from "../../program/program.ts";
+import { type LayoutLeaf, padded } from "../../tree/layout.ts";
+import type { PlaneId } from "../backend.ts";
+import { Heap, MAX_BYTES } from "./heap.ts";
 
 /**
  * The planes of one optimizer, one behind the other. A slot has a piece for each group that its rule meets.

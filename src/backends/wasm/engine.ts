@@ -1,10 +1,10 @@
-import type { Sink } from "../../link/signature.js";
-import type { GroupProgram, Pass, Source } from "../../program/compile.js";
-import type { Program } from "../../program/program.js";
-import type { StepValues } from "../../program/values.js";
-import type { LayoutLeaf } from "../../tree/layout.js";
-import { type BackendInfo, type Engine, type Mode, type PlaneId, type Sums, zeroSums } from "../backend.js";
-import { type Arena, addressOf, arenaOf } from "./arena.js";
+import type { Sink } from "../../link/signature.ts";
+import type { GroupProgram, Pass, Source } from "../../program/compile.ts";
+import type { Program } from "../../program/program.ts";
+import type { StepValues } from "../../program/values.ts";
+import type { LayoutLeaf } from "../../tree/layout.ts";
+import { type BackendInfo, type Engine, type Mode, type PlaneId, type Sums, zeroSums } from "../backend.ts";
+import { type Arena, addressOf, arenaOf } from "./arena.ts";
 import {
   endOf,
   type LoopRunner,
@@ -17,8 +17,8 @@ import {
   TILE,
   tiledLoop,
   type Variant,
-} from "./loops.js";
-import { kernelRun, loopRun, normRun, type PassContext, type PreparedPass, sourceOf } from "./passes.js";
+} from "./loops.ts";
+import { kernelRun, loopRun, normRun, type PassContext, type PreparedPass, sourceOf } from "./passes.ts";
 
 /** The loops that a group runs in `step()`, or in `update()`; those are linked when it is first called. */
 export function signaturesOf(group: GroupProgram, sink: "apply" | "emit" = "apply"): string[] {

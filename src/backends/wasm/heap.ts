@@ -1,4 +1,4 @@
-import { compileKernels, compileLoop, SHARED_PAGES } from "./modules.js";
+import { compileKernels, compileLoop, SHARED_PAGES } from "./modules.ts";
 
 /** What kernels.wasm exports; pointers in bytes, lengths in elements. See assembly/kernels. */
 interface Kernels {

@@ -1,12 +1,12 @@
 // From a loop pass of a program to calls of linked loops.
 
-import { CELL } from "../../link/link.js";
-import { type Sink, signatureOf, type Token } from "../../link/signature.js";
-import type { GroupProgram, Operation, Pass } from "../../program/compile.js";
-import { type Expression, evaluate, value } from "../../program/form.js";
-import type { StepValues } from "../../program/values.js";
-import type { Mode } from "../backend.js";
-import type { Heap, Loop } from "./heap.js";
+import { CELL } from "../../link/link.ts";
+import { type Sink, signatureOf, type Token } from "../../link/signature.ts";
+import type { GroupProgram, Operation, Pass } from "../../program/compile.ts";
+import { type Expression, evaluate, value } from "../../program/form.ts";
+import type { StepValues } from "../../program/values.ts";
+import type { Mode } from "../backend.ts";
+import type { Heap, Loop } from "./heap.ts";
 
 type LoopPass = Extract<Pass, { kind: "loop" }>;
 

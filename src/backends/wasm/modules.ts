@@ -1,7 +1,7 @@
 // Compiled modules, shared by all memories: the kernels, and one module a linked loop, cached by its signature.
 
-import { kernels } from "../../generated/kernels.js";
-import { link } from "../../link/link.js";
+import { kernels } from "../../generated/kernels.ts";
+import { link } from "../../link/link.ts";
 
 /** Pages of a memory that small arenas share. */
 export const SHARED_PAGES = 16;

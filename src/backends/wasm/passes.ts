@@ -1,12 +1,12 @@
 // The passes of a group, ready to run over one arena.
 
-import type { GroupProgram, Pass, Source } from "../../program/compile.js";
-import { evaluate } from "../../program/form.js";
-import type { StepValues } from "../../program/values.js";
-import { type LayoutGroup, type LayoutLeaf, padded } from "../../tree/layout.js";
-import type { Sums } from "../backend.js";
-import type { Arena } from "./arena.js";
-import { type LoopPlan, type LoopRunner, type Room, variantAt } from "./loops.js";
+import type { GroupProgram, Pass, Source } from "../../program/compile.ts";
+import { evaluate } from "../../program/form.ts";
+import type { StepValues } from "../../program/values.ts";
+import { type LayoutGroup, type LayoutLeaf, padded } from "../../tree/layout.ts";
+import type { Sums } from "../backend.ts";
+import type { Arena } from "./arena.ts";
+import { type LoopPlan, type LoopRunner, type Room, variantAt } from "./loops.ts";
 
 /** What all passes of a group share. */
 export interface PassContext extends Room {
