@@ -1,6 +1,7 @@
 import nodeResolve from "@rollup/plugin-node-resolve";
 import terser from "@rollup/plugin-terser";
 import { rollup } from "rollup";
+import { pureConstants } from "./pure.mjs";
 
 /** What the package exports; parts that several entries share, and those loaded on demand, become files of their own. */
 export const ENTRIES = ["index", "describe", "files", "glob", "safetensors", "schedules", "workerd"];
@@ -48,6 +49,7 @@ export async function bundle(input, dir) {
         format: { max_line_len: 500 }, // an engine shows the line that threw
         compress: { passes: 3, pure_getters: true, unsafe_arrows: true, unsafe_methods: true },
       }),
+      pureConstants(),
     ],
   });
   await build.close();

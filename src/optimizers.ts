@@ -259,19 +259,19 @@ export interface SgdOptions extends LearningRateOptions {
   readonly nesterov?: boolean | undefined;
 }
 
-const { decay: traceDecay, nesterov } = traceRule.options;
+const traceSpec = traceRule.options;
 
 /** The decay of a trace, or none. */
 const momentumSpec = {
   momentum: {
     ...option<Scalar | null>(
       null,
-      `${traceDecay.expected}, or null`,
-      (value): value is Scalar | null => value === null || traceDecay.is(value),
+      `${traceSpec.decay.expected}, or null`,
+      (value): value is Scalar | null => value === null || traceSpec.decay.is(value),
     ),
-    range: traceDecay.range!,
+    range: traceSpec.decay.range!,
   },
-  nesterov,
+  nesterov: traceSpec.nesterov,
 };
 
 const rmspropSpec = {
