@@ -1,116 +1,61 @@
-// The checks of one engine that runs scripts: those of files.mjs inside it, and processes of it that end in the middle.
+// @ts-check
+// Engines that run scripts: Node in all versions, Deno and Bun.
 
-import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
-import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { filesIn } from "./files-in.mjs";
+import { answer, run } from "./processes.mjs";
 
-/** @typedef {{ name: string, error?: string }} Check */
-/** @typedef {readonly string[]} Command */
+/** @typedef {import("./processes.mjs").Command} Command */
+/** @typedef {import("./run.mjs").Adapter} Adapter */
 
-const here = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
-const files = here("files.mjs");
-const writer = here("writer.mjs");
-
-/** @param {Command} command @param {string[]} args */
-function start([program = "", ...first], ...args) {
-  const env = { ...process.env, DENO_NO_UPDATE_CHECK: "1" };
-  return spawn(program, [...first, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
-}
+const installed = (/** @type {string} */ path) => fileURLToPath(new URL(`node_modules/${path}`, import.meta.url));
+const { platform, arch } = process;
 
 /**
- * A process until its end.
- * @param {Command} command @param {string[]} args
+ * The engines themselves: what npm links to may be a script that starts another process, which would outlive a kill.
+ * @param {number} major
  */
-async function run(command, ...args) {
-  const child = start(command, ...args);
-  const [stdout, stderr, [code, signal]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    once(child, "close"),
-  ]);
-  return { stdout, stderr, code, signal };
-}
+export const nodeOf = (major) =>
+  installed(`node-${major}-${platform}-${arch}/bin/${platform === "win32" ? "node.exe" : "node"}`);
+
+const missing = (/** @type {string} */ program) => `${program} is missing: npm ci --prefix test/runtimes`;
 
 /**
+ * @param {string} engine
  * @param {Command} command what runs a script, its path to be added
- * @returns {AsyncGenerator<Check>}
+ * @param {{ files?: boolean }} options `files`: whether the checks of `lanestep/files` run here too
+ * @returns {Adapter}
  */
-export async function* inEngine(command) {
-  if (!existsSync(command[0] ?? "")) {
-    yield { name: "is there", error: `${command[0]} is missing: npm ci --prefix test/runtimes` };
-    return;
-  }
-  const { stdout, stderr, code } = await run(command, files);
-  yield* stdout.split("\n").flatMap((line) => (line ? [JSON.parse(line)] : []));
-  if (code !== 0) yield { name: "files.mjs runs to the end", error: stderr };
-  for (const [name, body] of Object.entries(endings)) {
-    const folder = await mkdtemp(join(tmpdir(), "lanestep-ending-"));
-    const error = await body(command, folder).then(
-      () => undefined,
-      (reason) => reason.message,
+const scripts = (engine, command, { files = false }) =>
+  async function* ({ project }) {
+    const [program = ""] = command;
+    if (!existsSync(program)) {
+      yield { name: "is there", error: missing(program) };
+      return;
+    }
+    const version = (await run([program], "--version")).stdout.replace(/^\D*/, "").split(/\s/)[0] ?? "";
+    const place = { engine, version, where: "script", paths: /** @type {const} */ (["linked", "warmed", "tiles"]) };
+    yield answer(command, join(project, "script.mjs")).then(
+      (report) => ({ ...place, ...report }),
+      (error) => ({ ...place, error: error.message }),
     );
-    await rm(folder, { recursive: true });
-    yield { name, error };
-  }
-}
+    if (files) yield* filesIn(command, project);
+  };
 
-const SIZE = 1 << 20;
-
-/** The byte that a whole file consists of. */
-async function wholeByte(/** @type {string} */ path) {
-  const bytes = await readFile(path);
-  assert.equal(bytes.length, SIZE);
-  assert.equal(bytes.compare(Buffer.alloc(SIZE, bytes[0])), 0, "bytes of two versions");
-  return bytes[0];
-}
-
-/** @type {Record<string, (command: Command, folder: string) => Promise<void>>} */
-const endings = {
-  async "killed while it writes a chunk: the old file stands"(command, folder) {
-    const path = join(folder, "file");
-    await writeFile(path, Buffer.alloc(SIZE, 7));
-    const chunks = [0, 1, 2, 31, 62, 63];
-    for (const chunk of chunks) {
-      const { signal, stderr } = await run(command, writer, path, "kill", String(chunk));
-      assert.equal(signal, "SIGKILL", stderr);
-      assert.equal(await wholeByte(path), 7);
-    }
-    // Each was in the middle: it left what it had begun.
-    assert.equal((await readdir(folder)).length, 1 + chunks.length);
-  },
-
-  async "killed at 30 moments of any kind: one file or the other stands, whole"(command, folder) {
-    const path = join(folder, "file");
-    await writeFile(path, Buffer.alloc(SIZE));
-    const bytes = new Set();
-    for (let round = 0; round < 30; round++) {
-      const child = start(command, writer, path, "loop");
-      const stderr = text(child.stderr);
-      const closed = once(child, "close");
-      await Promise.race([once(child.stdout, "data"), closed]);
-      await setTimeout((round * 7) % 20);
-      child.kill("SIGKILL");
-      assert.deepEqual(await closed, [null, "SIGKILL"], await stderr);
-      bytes.add(await wholeByte(path));
-    }
-    assert.ok(bytes.size > 1, "no round wrote anything");
-  },
-
-  async "no room for the whole: the old file stands, nothing else"(command, folder) {
-    const path = join(folder, "file");
-    await writeFile(path, Buffer.alloc(SIZE, 7));
-    // A limit in the middle of the one chunk: its first write is cut short, the next one fails.
-    const limited = ["sh", "-c", 'trap "" XFSZ; ulimit -f 601; exec "$@"', "sh", ...command];
-    const { stdout, stderr } = await run(limited, writer, path, "once");
-    assert.match(stdout, /^cannot write ".*file": .*file too large/i, stderr);
-    assert.equal(await wholeByte(path), 7);
-    assert.deepEqual(await readdir(folder), ["file"]);
-  },
+/** @type {Record<string, Adapter>} */
+export const scriptEngines = {
+  node20: scripts("Node", [nodeOf(20)], {}),
+  node22: scripts("Node", [nodeOf(22)], {}),
+  node24: scripts("Node", [nodeOf(24)], {}),
+  node26: scripts("Node", [nodeOf(26)], { files: true }),
+  deno: scripts(
+    "Deno",
+    [installed("deno/deno"), "run", "--quiet", "--no-lock", "--node-modules-dir=manual", "--allow-all"],
+    {
+      files: true,
+    },
+  ),
+  bun: scripts("Bun", [installed("bun/bin/bun.exe")], { files: true }),
 };

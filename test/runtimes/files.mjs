@@ -7,8 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
-import { writeFileAtomic } from "../../dist/files.js";
-import { adam } from "../../dist/index.js";
+import { adam } from "lanestep";
+import { writeFileAtomic } from "lanestep/files";
 
 const folder = await mkdtemp(join(tmpdir(), "lanestep-files-"));
 const at = (/** @type {string} */ name) => join(folder, name);

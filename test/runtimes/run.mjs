@@ -1,44 +1,116 @@
-// The built package in real engines: node test/runtimes/run.mjs [node] [deno] [bun] [workerd] [chromium], by default in
-// all. One that is missing is a failure. They come with `npm ci --prefix test/runtimes`; Chromium is the system's.
+// @ts-check
+// The packed library in real engines: node test/runtimes/run.mjs [engine …], by default in all. Prints a table: where it
+// ran, by which path, whether its bits are those of all others, and how fast. An engine that is missing is a failure. They
+// come with `npm ci --prefix test/runtimes`, but for Chromium and the small ones, which are the system's.
 
-import { fileURLToPath } from "node:url";
+import { readFile } from "node:fs/promises";
 import { inBrowser } from "./browser.mjs";
-import { inEngine } from "./engine.mjs";
+import { scriptEngines } from "./engine.mjs";
+import { inProject } from "./project.mjs";
 import { inWorkerd } from "./workerd.mjs";
 
-const here = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
-
+/** @typedef {import("./project.mjs").Context} Context */
+/** @typedef {import("./workload.mjs").Report} Report */
+/** @typedef {import("./workload.mjs").Path} Path */
 /**
- * The checks of an engine, as they are done. The engines themselves: what npm links to may be a script that starts
- * another process, which would outlive a kill.
- * @type {Record<string, () => AsyncIterable<import("./engine.mjs").Check>>}
+ * A line of the table: where the workload ran, the paths that this place has, the one that `init` takes by itself first,
+ * and the report; or why there is none.
+ * @typedef {{ engine: string, version: string, where: string, paths: readonly Path[] } &
+ *   (Report | { error: string })} Row
  */
+/** @typedef {{ name: string, error?: string | undefined }} Check */
+/** What an engine does: checks and rows, as they are done. @typedef {(context: Context) => AsyncIterable<Check | Row>} Adapter */
+
+/** @type {Record<string, Adapter>} */
 const engines = {
-  node: () => inEngine([process.execPath]),
-  deno: () => inEngine([here("node_modules/deno/deno"), "run", "--quiet", "--no-config", "--no-lock", "--allow-all"]),
-  bun: () => inEngine([here("node_modules/bun/bin/bun.exe")]),
+  ...scriptEngines,
   workerd: inWorkerd,
   chromium: inBrowser,
 };
 
+/** The hash of all that WebAssembly computes: `node test/runtimes/run.mjs` prints it where it differs. */
+const { wasm: expected } = JSON.parse(await readFile(new URL("bits.json", import.meta.url), "utf8"));
+
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(engines);
 const unknown = names.filter((name) => !Object.hasOwn(engines, name));
-if (unknown.length > 0) throw new Error(`no engine ${unknown}; there are ${Object.keys(engines)}`);
+if (unknown.length > 0) throw new Error(`no engine ${unknown}; there are ${Object.keys(engines).join(", ")}`);
 
-let [passed, failed] = [0, 0];
-for (const name of names) {
-  /** @type {import("./engine.mjs").Check[]} */
-  const checks = [];
-  try {
-    for await (const check of /** @type {NonNullable<typeof engines[string]>} */ (engines[name])()) checks.push(check);
-  } catch (error) {
-    checks.push({ name: "runs to the end", error: String(error) });
-  }
-  const failures = checks.filter(({ error }) => error !== undefined);
-  for (const { name: what, error } of failures) console.log(`${name}: ${what}: ${error}`);
-  console.log(`${name}: ${checks.length - failures.length} of ${checks.length} checks`);
-  passed += checks.length - failures.length;
-  failed += failures.length;
+/** What a row claims, one by one. @param {Row} row @returns {Check[]} */
+function checksOf(row) {
+  if ("error" in row) return [{ name: `${row.where}: the workload`, error: row.error }];
+  const { where, paths, backend, hashes, held, dropped } = row;
+  /** @param {string} name @param {unknown} found @param {unknown} wanted */
+  const check = (name, found, wanted) => {
+    const error = found === wanted ? undefined : `is ${found}, expected ${wanted}`;
+    return { name: `${where}: ${name}`, error };
+  };
+  const found = /** @type {Path[]} */ (Object.keys(hashes));
+  return [
+    check("the path that is taken by itself", backend.path, paths[0]),
+    ...[...new Set([...paths, ...found])].map((path) => {
+      if (!paths.includes(path)) return { name: `${where}: ${path}`, error: "is not a path of this place" };
+      const wanted = path === "reference" ? hashes.reference : expected;
+      return check(`${path}: 100 steps of all optimizers`, hashes[path] ?? "none", wanted ?? "a hash");
+    }),
+    check("optimizers held, and right", held, 1000),
+    check("optimizers dropped, and right", dropped, 10_000),
+  ];
 }
+
+/** @param {readonly Row[]} rows */
+function tableOf(rows) {
+  const lines = [["engine", "version", "where", "path", "hash", "ns a parameter"]];
+  for (const row of rows) {
+    const { engine, version, where } = row;
+    if ("error" in row) {
+      lines.push([engine, version, where, "—", "failed", "—"]);
+      continue;
+    }
+    const { backend, hashes, nsPerParameter } = row;
+    for (const [path, hash] of Object.entries(hashes)) {
+      const isCommon = path === "reference" ? "" : hash === expected ? " common" : " OTHER";
+      const time = path === backend.path ? nsPerParameter.toFixed(2) : "";
+      lines.push([engine, version, where, path, `${hash.slice(0, 12)}${isCommon}`, time]);
+    }
+  }
+  const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((line) => (line[column] ?? "").length)));
+  return lines
+    .map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+/** @type {Row[]} */
+const rows = [];
+let [passed, failed] = [0, 0];
+await inProject(async (context) => {
+  for (const name of names) {
+    /** @type {Check[]} */
+    const checks = [];
+    try {
+      for await (const result of /** @type {Adapter} */ (engines[name])(context)) {
+        if ("where" in result) {
+          rows.push(result);
+          checks.push(...checksOf(result));
+        } else {
+          checks.push(result);
+        }
+      }
+    } catch (error) {
+      checks.push({ name: "runs to the end", error: String(error) });
+    }
+    const failures = checks.filter(({ error }) => error !== undefined);
+    for (const { name: what, error } of failures) console.log(`${name}: ${what}: ${error}`);
+    console.log(`${name}: ${checks.length - failures.length} of ${checks.length} checks`);
+    passed += checks.length - failures.length;
+    failed += failures.length;
+    if (checks.length === 0) failed += 1; // an engine that says nothing
+  }
+});
+console.log(`\n${tableOf(rows)}\n`);
 console.log(`${passed} passed, ${failed} failed`);
 if (failed > 0 || passed === 0) process.exitCode = 1;

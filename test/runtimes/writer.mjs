@@ -6,7 +6,7 @@
 
 import { readFile } from "node:fs/promises";
 import process from "node:process";
-import { writeFileAtomic } from "../../dist/files.js";
+import { writeFileAtomic } from "lanestep/files";
 
 const [path = "", mode, last] = process.argv.slice(2);
 const SIZE = 1 << 20;

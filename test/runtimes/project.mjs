@@ -1,0 +1,68 @@
+// @ts-check
+// The scratch project in which all engines run: what `npm pack` gives, installed as a user installs it.
+
+import { execFile } from "node:child_process";
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+/**
+ * @typedef {object} Context
+ * @property {string} project the folder of the scratch project: lanestep is in its node_modules, beside it @noble/hashes
+ *   and the files of `FILES`
+ * @property {{ kernels: string, warmed: string, loops: string }} modules files of WebAssembly, for `report` of workload.mjs
+ */
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const here = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
+
+/** Scripts that run in engines. */
+const FILES = ["workload.mjs", "script.mjs", "files.mjs", "writer.mjs"];
+
+/** Runs npm, or a command that a package has. @param {string} command @param {string[]} args */
+const npm = async (command, cwd, ...args) =>
+  (await promisify(execFile)(command, args, { cwd, env: { ...process.env, npm_config_update_notifier: "false" } }))
+    .stdout;
+
+/**
+ * @template T
+ * @param {(context: Context) => Promise<T>} body
+ */
+export async function inProject(body) {
+  const project = await mkdtemp(join(tmpdir(), "lanestep-matrix-"));
+  try {
+    // What the build has left in dist/: npm ci, or npm run build, made it.
+    const packed = await npm("npm", root, "pack", "--ignore-scripts", "--json", "--pack-destination", project);
+    const [{ filename }] = JSON.parse(packed);
+    await writeFile(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }));
+    await npm("npm", project, "install", "--offline", "--no-audit", "--no-fund", `./${filename}`);
+    const hashes = join("node_modules", "@noble", "hashes");
+    await cp(here(hashes), join(project, hashes), { recursive: true });
+    for (const file of FILES) await cp(here(file), join(project, file));
+    await npm(
+      "npx",
+      project,
+      "--no-install",
+      "lanestep",
+      "bake",
+      "workload.mjs",
+      "--export",
+      "updates",
+      "-o",
+      "loops.wasm",
+    );
+    const dist = join(project, "node_modules", "lanestep", "dist");
+    return await body({
+      project,
+      modules: {
+        kernels: join(dist, "kernels.wasm"),
+        warmed: join(dist, "warmed.wasm"),
+        loops: join(project, "loops.wasm"),
+      },
+    });
+  } finally {
+    await rm(project, { recursive: true, force: true });
+  }
+}
