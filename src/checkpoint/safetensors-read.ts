@@ -3,6 +3,7 @@
 
 import { CheckpointError } from "../errors.ts";
 import { show, tagOf } from "../show.ts";
+import { decodeUtf8 } from "../utf8.ts";
 import {
   byteLengthOf,
   bytesOf,
@@ -141,7 +142,6 @@ class Scanner {
   where = "the header";
   #at = 8;
   readonly #bytes: Uint8Array;
-  readonly #decoder = new TextDecoder("utf-8", { fatal: true });
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
@@ -178,8 +178,7 @@ class Scanner {
     this.#at = end + 1;
     let text: string;
     try {
-      // A copy: browsers' decoders refuse views of shared memory.
-      text = JSON.parse(this.#decoder.decode(this.#bytes.slice(begin, this.#at)));
+      text = JSON.parse(decodeUtf8(this.#bytes.subarray(begin, this.#at)));
     } catch (error) {
       const format = (error as Error).name === "SyntaxError" ? "JSON" : "UTF-8";
       return this.fail(`has a string that is not ${format}`, begin);

@@ -3,10 +3,11 @@
 //     | n, a u64 | header: JSON, n bytes, padded with spaces | the tensors' data, without gaps |
 //     0          8                                           8 + n, on a 64-byte line here     bytes
 //
-// Little-endian throughout. TextEncoder is not touched before a call: an engine without it can import this.
+// Little-endian throughout.
 
 import { CheckpointError } from "../errors.ts";
 import { tagOf } from "../show.ts";
+import { encodeUtf8 } from "../utf8.ts";
 
 /** The array that a tensor's bytes are viewed as; of F16 and BF16 it holds the bits. */
 export const STORAGE = {
@@ -126,7 +127,7 @@ function encodeHeader(
     entries.set(key, { dtype, shape, data_offsets: [begin, begin + bytes.byteLength] });
   }
   const json = [...entries].map(([key, entry]) => `${JSON.stringify(key)}:${JSON.stringify(entry)}`);
-  const text = new TextEncoder().encode(`{${json}}`);
+  const text = encodeUtf8(`{${json}}`);
   const header = new Uint8Array(Math.ceil((8 + text.length) / 64) * 64).fill(32);
   const length = header.length - 8;
   if (length > MAX_HEADER)

@@ -4,6 +4,7 @@
 
 import { fingerprint } from "../generated/fingerprint.ts";
 import type { Chain } from "../program/chain.ts";
+import { decodeUtf8, encodeUtf8 } from "../utf8.ts";
 import { customSection } from "./encode.ts";
 
 /** The option of `init` that takes it. */
@@ -16,7 +17,7 @@ export const nameOf = ({ all }: Chain): string => `[${all.map(({ address }) => a
 
 /** The module with a stamp at its end. */
 export function stamp(wasm: Uint8Array, kind: Kind, bakedFor = ""): Uint8Array<ArrayBuffer> {
-  const section = customSection(sectionOf(kind), Array.from(new TextEncoder().encode(bakedFor)));
+  const section = customSection(sectionOf(kind), Array.from(encodeUtf8(bakedFor)));
   const stamped = new Uint8Array(wasm.length + section.length);
   stamped.set(wasm);
   stamped.set(section, wasm.length);
@@ -29,7 +30,7 @@ export function stamp(wasm: Uint8Array, kind: Kind, bakedFor = ""): Uint8Array<A
  */
 export function readStamp(module: WebAssembly.Module, kind: Kind): string {
   const [section] = WebAssembly.Module.customSections(module, sectionOf(kind));
-  if (section) return new TextDecoder().decode(section);
+  if (section) return decodeUtf8(new Uint8Array(section));
   const expected = kind === "module" ? 'warmed.wasm or what "npx lanestep bake" writes' : "kernels.wasm";
   throw new Error(`${kind} was not made by this version of lanestep, expected its ${expected}`);
 }
