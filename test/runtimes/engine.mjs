@@ -12,13 +12,14 @@ import { answer, run } from "./processes.mjs";
 
 const installed = (/** @type {string} */ path) => fileURLToPath(new URL(`node_modules/${path}`, import.meta.url));
 const { platform, arch } = process;
+const exe = platform === "win32" ? ".exe" : "";
 
 /**
  * The engines themselves: what npm links to may be a script that starts another process, which would outlive a kill.
  * @param {number} major
  */
-export const nodeOf = (major) =>
-  installed(`node-${major}-${platform}-${arch}/bin/${platform === "win32" ? "node.exe" : "node"}`);
+export const nodeOf = (major) => installed(`node-${major}-${platform}-${arch}/bin/node${exe}`);
+export const bare = installed(`bare-runtime-${platform}-${arch}/bin/bare${exe}`);
 
 const missing = (/** @type {string} */ program) => `${program} is missing: npm ci --prefix test/runtimes`;
 

@@ -5,6 +5,7 @@
 
 import { readFile } from "node:fs/promises";
 import { inBrowser } from "./browser.mjs";
+import { embeddedEngines } from "./embedded.mjs";
 import { scriptEngines } from "./engine.mjs";
 import { inProject } from "./project.mjs";
 import { inWorkerd } from "./workerd.mjs";
@@ -24,6 +25,7 @@ import { inWorkerd } from "./workerd.mjs";
 /** @type {Record<string, Adapter>} */
 const engines = {
   ...scriptEngines,
+  ...embeddedEngines,
   workerd: inWorkerd,
   chromium: inBrowser,
 };
