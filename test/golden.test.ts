@@ -1,29 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { NonFiniteError, type Optimizer } from "../src/index.js";
-import { expectClose, largestOf } from "./support/close.js";
+import type { Plan } from "./support/golden/index.js";
 import * as linked from "./support/golden/index.js";
-import {
-  allCalls,
-  expectLeaves,
-  type Fed,
-  type GoldenCase,
-  type GoldenFile,
-  type GoldenSchedule,
-  type GoldenStep,
-  has,
-  Largest,
-  leavesOf,
-  makeSchedule,
-  makeUpdate,
-  type Plan,
-  planCase,
-  planScheduleOf,
-  readGolden,
-  someElement,
-  toTree,
-  Waiting,
-} from "./support/golden/index.js";
 import {
   bitsOfCase,
   compilingNothing,
@@ -33,157 +11,14 @@ import {
   linkAll,
   loopsOfCase,
 } from "./support/golden/paths.js";
+import { readGolden } from "./support/golden/read.js";
+import { COUNTS, holdFile } from "./support/golden/run.js";
 
 /** LANESTEP_GOLDEN=/some/folder: its files of the same format instead. */
 const own = fileURLToPath(new URL("golden", import.meta.url));
 const folder = process.env.LANESTEP_GOLDEN ?? own;
 
-/** So that nothing falls out of the own files in silence; `shipped`: chains that `lanestep/warmed.wasm` has all loops of. */
-const counts: Record<string, Record<"cases" | "waiting" | "schedules" | "waitingSchedules" | "shipped", number>> = {
-  "axon-0.3.1.json": { cases: 109, waiting: 0, schedules: 9, waitingSchedules: 0, shipped: 73 },
-  "optax-0.2.8.json": { cases: 398, waiting: 269, schedules: 16, waitingSchedules: 0, shipped: 107 },
-  "pytorch-2.13.0.json": { cases: 61, waiting: 27, schedules: 12, waitingSchedules: 0, shipped: 22 },
-};
-
-/** Scalars are computed in float32 there and in double precision here. */
-const TOLERANCE = 2e-5;
-
-/** A learning rate that a scheduler is fed for is seen in an update, which is a float32. */
-const FED_TOLERANCE = 1e-7;
-
 const backends = ["wasm", "reference"] as const;
-
-/** The bound at a step, and in words. */
-function boundOf({ dialect }: GoldenFile, plan: Plan) {
-  const words = (tolerance: number) => `within ${tolerance.toExponential()} of the leaf's largest magnitude`;
-  const exception = allCalls(plan)
-    .map(dialect.exception)
-    .find((found) => found !== null);
-  if (!exception) return { at: () => TOLERANCE, words: words(TOLERANCE) };
-  const { from, tolerance } = exception;
-  const later = `${tolerance.toExponential()} from step ${from} on`;
-  return {
-    at: (step: number) => (step < from ? TOLERANCE : tolerance),
-    words: from === 0 ? words(tolerance) : `${words(TOLERANCE)}, ${later}`,
-  };
-}
-
-/** Names repeat in a file; the options then tell the cases apart. */
-function titleOf(golden: GoldenCase, cases: readonly GoldenCase[]): string {
-  const { name, chain, optimizer, torch, wrapper } = golden;
-  if (cases.filter((other) => other.name === name).length === 1) return name;
-  const parts = chain?.map((part) => ("op" in part ? part.opts : part)) ?? [
-    optimizer?.opts ?? (torch?.clip ? { ...torch.opts, clip: torch.clip } : torch?.opts) ?? wrapper,
-  ];
-  return `${name} ${parts.map((part) => JSON.stringify(part)).join(" ")}`;
-}
-
-/** Where Optax gives up skipping and lets a step through, this library gives up with an error. */
-const letsThrough = (plan: Plan, { updates, params }: GoldenStep): boolean =>
-  has(plan, ["skipNonFinite"]) && someElement(updates ?? params, (x) => !Number.isFinite(x));
-
-/** Two optimizers on the way of a case: one by `update()` and `apply()`, one by `step()`. */
-class Run {
-  readonly #plan: Plan;
-  readonly #inTwo: Optimizer;
-  readonly #inOne: Optimizer;
-  /** The clipping by a norm alone. */
-  readonly #clip: Optimizer;
-  readonly #largest: Largest;
-  #count = 0;
-
-  constructor(plan: Plan, { params }: GoldenCase, backend: (typeof backends)[number]) {
-    const make = (calls: Plan) => makeUpdate(calls).initSync(toTree(params), { backend }) as Optimizer;
-    this.#plan = plan;
-    this.#inTwo = make(plan);
-    this.#inOne = make(plan);
-    this.#clip = make(plan.filter(({ name }) => name === "clipByGlobalNorm"));
-    this.#largest = new Largest().add(params);
-    expect(this.#inTwo.backend.path).toBe(backend === "wasm" ? "linked" : "reference");
-  }
-
-  #given({ grads, value }: GoldenStep) {
-    return [toTree(grads), ...(value === undefined ? [] : [{ value: Number(value) }])] as const;
-  }
-
-  /** Each step goes on from the library's own state and parameters, as a run does. */
-  step(step: GoldenStep, tolerance: number, where: string): void {
-    const { updates, params, slow, norm } = step;
-    const given = this.#given(step);
-    const largest = this.#largest.add(...(updates ? [updates] : []), params).byPath;
-    const found = this.#inTwo.update(...given);
-    if (updates) expectLeaves(leavesOf(found), updates, tolerance, `${where}: update()`);
-    this.#inTwo.apply();
-    const changed = this.#inOne.step(...given);
-    // Updates are all zeros while gradients gather and where a step is skipped, as gradients are not all zeros.
-    const isGated = has(this.#plan, ["accumulate", "skipNonFinite"]);
-    expect(changed, `${where}: what step() returns`).toBe(!isGated || someElement(updates!, (x) => x !== 0));
-    if (changed) this.#count += 1;
-    const both = { "apply()": this.#inTwo, "step()": this.#inOne };
-    for (const [name, optimizer] of Object.entries(both)) {
-      expect(optimizer.count, `${where}: count after ${name}`).toBe(this.#count);
-      expectLeaves(leavesOf(optimizer.params), params, tolerance, `${where}: params after ${name}`, largest);
-      if (slow) expectLeaves(slowOf(optimizer), slow, tolerance, `${where}: slow after ${name}`, largest);
-    }
-    if (norm !== undefined) this.#norm(step, Number(norm), where);
-  }
-
-  /** What clipping returns in PyTorch: stats() has it as a root of squares; the largest magnitude shows in what is left. */
-  #norm(step: GoldenStep, norm: number, where: string): void {
-    const { maxNorm, order } = this.#plan[0]!.options as { readonly maxNorm: number; readonly order: number };
-    const { gradNorm, clipped } = this.#inOne.stats();
-    expect(clipped, `${where}: clipped`).toBe(norm > maxNorm);
-    if (order === 2) {
-      expectClose([gradNorm], [norm], TOLERANCE, `${where}: gradNorm`);
-    } else {
-      const left = [...leavesOf(this.#clip.update(...this.#given(step))).values()].map(largestOf);
-      this.#clip.apply();
-      expectClose([Math.max(...left)], [Math.min(norm, maxNorm)], TOLERANCE, `${where}: the largest magnitude left`);
-    }
-  }
-
-  refuse(step: GoldenStep): void {
-    expect(() => this.#inTwo.update(...this.#given(step))).toThrow(NonFiniteError);
-    expect(() => this.#inOne.step(...this.#given(step))).toThrow(NonFiniteError);
-  }
-
-  dispose(): void {
-    for (const optimizer of [this.#inTwo, this.#inOne, this.#clip]) optimizer.dispose();
-  }
-}
-
-/** The slow parameters; a frozen leaf has none, as it does not move. */
-function slowOf({ params, state }: Optimizer) {
-  const { slow } = state.find((rule) => Object.hasOwn(rule, "slow"))!;
-  return new Map([...leavesOf(params), ...leavesOf(slow)]);
-}
-
-/** The rate is what a gradient of 1 comes out as. What is told in a step shows in that step, there in the next. */
-function expectFed({ values }: GoldenSchedule, { plan, learningRate, told }: Fed, backend: (typeof backends)[number]) {
-  const make = () => makeUpdate(plan).initSync({ w: Float32Array.of(0) }, { backend });
-  const [inTwo, inOne] = [make(), make()];
-  const grads = { w: Float32Array.of(1) };
-  expectClose([learningRate], values.slice(0, 1), FED_TOLERANCE, "the first value");
-  for (const [i, value] of told.slice(0, values.length - 1).entries()) {
-    const updates = inTwo.update(grads, { value });
-    expectClose([-updates.w[0]!], [values[i + 1]!], FED_TOLERANCE, `value ${i + 1}, by update()`);
-    inTwo.apply();
-    inOne.params.w[0] = 0;
-    inOne.step(grads, { value });
-    expectClose([-inOne.params.w[0]!], [values[i + 1]!], FED_TOLERANCE, `value ${i + 1}, by step()`);
-  }
-}
-
-function split<Entry, Plan>(entries: readonly Entry[], planOf: (entry: Entry) => Plan | Waiting) {
-  const held: { entry: Entry; plan: Plan }[] = [];
-  const waiting: { entry: Entry; because: string }[] = [];
-  for (const entry of entries) {
-    const plan = planOf(entry);
-    if (plan instanceof Waiting) waiting.push({ entry, because: plan.because });
-    else held.push({ entry, plan });
-  }
-  return { held, waiting };
-}
 
 /** One line for each reason; names repeat in a file. */
 function table(kind: string, waiting: readonly { name: string; because: string }[]): string {
@@ -199,58 +34,33 @@ function table(kind: string, waiting: readonly { name: string; because: string }
 }
 
 const ahead = await freshCopy();
-const dialectsAhead = new Map(ahead.readGolden(folder).map(({ file, dialect }) => [file, dialect]));
 
 for (const golden of readGolden(folder)) {
-  const { file, dialect } = golden;
-  const cases = split(golden.cases, (entry) => planCase(dialect, entry));
-  const loops = new Map(cases.held.map(({ entry, plan }) => [entry, loopsOfCase(linked, plan, entry)]));
+  const { file } = golden;
+  const { dialect } = ahead.goldenFile(file, () => "{}")!;
+  const { cases, schedules, waiting } = holdFile(golden);
+  const loops = new Map(cases.map(({ entry, plan }) => [entry, loopsOfCase(linked, plan, entry)]));
   const linkedAhead = linkAll([...loops.values()].flat());
-  const schedules = split(golden.schedules, (entry) => planScheduleOf(dialect, entry));
 
   describe(file, () => {
-    for (const { entry, plan } of cases.held) {
-      const bound = boundOf(golden, plan);
-      const last = entry.steps.findIndex((step) => letsThrough(plan, step));
-      const refused = last < 0 ? "" : `, up to step ${last}, where skipNonFinite throws`;
-      const steps = last < 0 ? entry.steps : entry.steps.slice(0, last);
-      const name = titleOf(entry, golden.cases);
-      const title = `${name}: updates and parameters ${bound.words}${refused}`;
-      it.each(backends)(`${title}, on %s`, (backend) => {
-        const run = new Run(plan, entry, backend);
-        for (const [i, step] of steps.entries()) run.step(step, bound.at(i), `at step ${i}`);
-        if (last >= 0) run.refuse(entry.steps[last]!);
-        run.dispose();
-      });
+    for (const { entry, plan, name, bound, steps, run } of cases) {
+      it.each(backends)(`${name}: updates and parameters ${bound}, on %s`, run);
       it.each(["warmed", "tiles"] as const)(`${name}: the bits of the linked loops, on %s`, (path) => {
         const expected = bitsOfCase(linked, plan, entry, steps, { path: "linked", options: {} });
-        const planAhead = ahead.planCase(dialectsAhead.get(file)!, entry) as Plan;
+        const planAhead = ahead.planCase(dialect, entry) as Plan;
         const from = given(path, loops.get(entry)!, linkedAhead);
         const found = compilingNothing(() => bitsOfCase(ahead, planAhead, entry, steps, from));
         expect(found).toEqual(expected);
       });
     }
 
-    for (const [i, { entry, plan }] of schedules.held.entries()) {
-      const title = `schedule ${i}, ${entry.schedule} ${JSON.stringify(entry.opts)}`;
-      if ("told" in plan) {
-        const bound = `within ${FED_TOLERANCE.toExponential()} of each value`;
-        it.each(backends)(`${title}: ${bound}, on %s`, (backend) => expectFed(entry, plan, backend));
-        continue;
-      }
-      it(`${title}: within ${dialect.scheduleTolerance.toExponential()} of the largest value`, () => {
-        const schedule = makeSchedule(plan);
-        const values = entry.values.map((_, step) => schedule(step));
-        expectClose(values, entry.values, dialect.scheduleTolerance, "value");
-      });
+    for (const { name, bound, isFed, run } of schedules) {
+      if (isFed) it.each(backends)(`${name}: ${bound}, on %s`, run);
+      else it(`${name}: ${bound}`, () => run("wasm"));
     }
 
     const all = `${golden.cases.length} cases and ${golden.schedules.length} schedules`;
-    it(`holds ${cases.held.length} and ${schedules.held.length} of ${all}, the others wait`, () => {
-      const waiting = {
-        cases: cases.waiting.map(({ entry, because }) => ({ name: entry.name, because })),
-        schedules: schedules.waiting.map(({ entry, because }) => ({ name: entry.schedule, because })),
-      };
+    it(`holds ${cases.length} and ${schedules.length} of ${all}, the others wait`, () => {
       console.log(`${file}\n${table("cases", waiting.cases)}\n${table("schedules", waiting.schedules)}`);
       if (folder !== own) return;
       expect({
@@ -259,7 +69,7 @@ for (const golden of readGolden(folder)) {
         schedules: golden.schedules.length,
         waitingSchedules: waiting.schedules.length,
         shipped: [...loops.values()].filter(isShipped).length,
-      }).toEqual(counts[file]);
+      }).toEqual(COUNTS[file]);
     });
   });
 }

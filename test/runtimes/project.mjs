@@ -10,8 +10,8 @@ import { promisify } from "node:util";
 
 /**
  * @typedef {object} Context
- * @property {string} project the folder of the scratch project: lanestep is in its node_modules, beside it @noble/hashes
- *   and the files of `FILES`
+ * @property {string} project the folder of the scratch project: in its node_modules are lanestep and what workload.mjs needs
+ *   besides, beside them the files of `FILES`
  * @property {{ kernels: string, warmed: string, loops: string }} modules files of WebAssembly, for `report` of workload.mjs
  */
 
@@ -21,7 +21,7 @@ const here = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.
 /** Scripts that run in engines. */
 const FILES = ["workload.mjs", "script.mjs", "files.mjs", "writer.mjs"];
 
-/** Runs npm, or a command that a package has. @param {string} command @param {string[]} args */
+/** Runs npm or npx. @param {string} command @param {string} cwd @param {string[]} args */
 const npm = async (command, cwd, ...args) =>
   (await promisify(execFile)(command, args, { cwd, env: { ...process.env, npm_config_update_notifier: "false" } }))
     .stdout;

@@ -1,10 +1,18 @@
 // How trees are held against those of a file.
 
-import { expect } from "vitest";
 import { expectClose, largestOf } from "../close.js";
 import { type GoldenTree, leavesOf } from "./format.js";
 
 type Leaves = ReadonlyMap<string, ArrayLike<number>>;
+
+/** Throws unless the two are the same. */
+export function expectSame<Value extends string | number | boolean>(
+  where: string,
+  found: Value,
+  expected: Value,
+): void {
+  if (found !== expected) throw new Error(`${where} is ${found}, expected ${expected}`);
+}
 
 /** Throws unless the leaves are the same, each within `tolerance` of its largest magnitude, or of that in `largest`. */
 export function expectLeaves(
@@ -15,7 +23,7 @@ export function expectLeaves(
   largest?: ReadonlyMap<string, number>,
 ): void {
   const wanted = leavesOf(expected);
-  expect([...found.keys()], where).toEqual([...wanted.keys()]);
+  expectSame(where, [...found.keys()].join(), [...wanted.keys()].join());
   for (const [path, values] of wanted) {
     expectClose(found.get(path)!, values, tolerance, `${where}${path}`, largest?.get(path));
   }

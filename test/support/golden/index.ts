@@ -1,15 +1,13 @@
-// Golden files: other libraries' outputs on seeded inputs. This reads them, says in this library's words what each case
-// runs, and names the cases that wait for what this library does not have.
+// Golden files: other libraries' outputs on seeded inputs. This says in this library's words what each case runs, and
+// names the cases that wait for what this library does not have. It runs in any engine: read.ts reads the files in Node.
 
-import { readdirSync, readFileSync } from "node:fs";
-import path from "node:path";
 import { axon } from "./axon.js";
 import type { Dialect } from "./dialect.js";
 import type { GoldenCase, GoldenSchedule, Options } from "./format.js";
 import { optax } from "./optax.js";
 import { pytorch } from "./pytorch.js";
 
-export { expectLeaves, Largest } from "./compare.js";
+export { expectLeaves, expectSame, Largest } from "./compare.js";
 export { type Call, type Fed, type Plan, Waiting } from "./dialect.js";
 export {
   type GoldenCase,
@@ -46,17 +44,10 @@ function scheduleOf(stored: GoldenSchedule | TorchScheduler): GoldenSchedule {
   return { ...others, schedule: torch, opts: { learning_rate, ...opts } };
 }
 
-/** All files of a folder whose format and defaults are known here. */
-export function readGolden(folder: string): GoldenFile[] {
-  const files = readdirSync(folder).flatMap((file) => {
-    const dialect = dialects[file.match(/^([a-z]+)-.*\.json$/)?.[1] ?? ""];
-    return dialect ? [{ file, dialect }] : [];
-  });
-  if (files.length === 0) throw new Error(`no ${Object.keys(dialects).join("-*, ")}-*.json in ${folder}`);
-  return files
-    .sort((a, b) => (a.file < b.file ? -1 : 1))
-    .map(({ file, dialect }) => {
-      const { cases = [], schedules = [] } = JSON.parse(readFileSync(path.join(folder, file), "utf8"));
-      return { file, dialect, cases, schedules: schedules.map(scheduleOf) };
-    });
+/** A file whose format and defaults are known here; null for another. */
+export function goldenFile(file: string, read: () => string): GoldenFile | null {
+  const dialect = dialects[file.match(/^([a-z]+)-.*\.json$/)?.[1] ?? ""];
+  if (!dialect) return null;
+  const { cases = [], schedules = [] } = JSON.parse(read());
+  return { file, dialect, cases, schedules: schedules.map(scheduleOf) };
 }
