@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import nodeResolve from "@rollup/plugin-node-resolve";
 import { rollup } from "rollup";
 import { bare, nodeOf } from "./engine.mjs";
+import { checkGolden } from "./golden.mjs";
 import { answer, run } from "./processes.mjs";
 
 /** @typedef {import("./processes.mjs").Command} Command */
@@ -37,6 +38,12 @@ async function workloadOf({ project, modules }) {
   const each = Object.entries(modules).map(async ([name, path]) => `${name}: ${await moduleOf(path)}`);
   const given = `typeof WebAssembly === "object" ? { ${(await Promise.all(each)).join(", ")} } : null`;
   return `${await scriptOf(join(project, "workload.mjs"), "workload")}workload.report(${given}, Date.now).then(JSON.stringify)`;
+}
+
+/** The same of the golden cases. @param {Context} context */
+async function goldenOf({ project }) {
+  const texts = await readFile(join(project, "golden.json"), "utf8");
+  return `${await scriptOf(join(project, "golden.mjs"), "golden")}Promise.resolve(${texts}).then(golden.holdGolden).then(JSON.stringify)`;
 }
 
 /**
@@ -138,6 +145,8 @@ export const embeddedEngines = Object.fromEntries(
           (report) => ({ engine, version, where, paths, ...report }),
           (error) => ({ engine, version, where, paths, error: error.message }),
         );
+        if (!paths.includes("linked")) continue;
+        yield checkGolden(runIn(host, await goldenOf(context), join(context.project, `${name}-golden.js`)));
       }
     },
   ]),

@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { filesIn } from "./files-in.mjs";
+import { checkGolden } from "./golden.mjs";
 import { answer, run } from "./processes.mjs";
 
 /** @typedef {import("./processes.mjs").Command} Command */
@@ -42,6 +43,7 @@ const scripts = (engine, command, { files = false }) =>
       (report) => ({ ...place, ...report }),
       (error) => ({ ...place, error: error.message }),
     );
+    yield checkGolden(answer([...command, join(project, "golden-script.mjs")], join(project, "golden.json")));
     if (files) yield* filesIn(command, project);
   };
 

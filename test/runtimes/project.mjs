@@ -7,11 +7,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { goldenTexts, writeGolden } from "./golden.mjs";
 
 /**
  * @typedef {object} Context
  * @property {string} project the folder of the scratch project: in its node_modules are lanestep and what workload.mjs needs
- *   besides, beside them the files of `FILES`
+ *   besides, beside them the files of `FILES`, golden.mjs (see ./golden.mjs) and the texts that it takes, golden.json
  * @property {{ kernels: string, warmed: string, loops: string }} modules files of WebAssembly, for `report` of workload.mjs
  */
 
@@ -19,7 +20,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const here = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
 
 /** Scripts that run in engines. */
-const FILES = ["workload.mjs", "script.mjs", "files.mjs", "writer.mjs"];
+const FILES = ["workload.mjs", "script.mjs", "golden-script.mjs", "files.mjs", "writer.mjs"];
 
 /** Runs npm or npx. @param {string} command @param {string} cwd @param {string[]} args */
 const npm = async (command, cwd, ...args) =>
@@ -53,6 +54,8 @@ export async function inProject(body) {
       "-o",
       "loops.wasm",
     );
+    await writeGolden(project);
+    await writeFile(join(project, "golden.json"), JSON.stringify(await goldenTexts()));
     const dist = join(project, "node_modules", "lanestep", "dist");
     return await body({
       project,
