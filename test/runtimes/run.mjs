@@ -1,7 +1,7 @@
 // @ts-check
-// The packed library in real engines: node test/runtimes/run.mjs [engine …], by default in all. Prints a table: where it
-// ran, by which path, whether its bits are those of all others, and how fast. An engine that is missing is a failure. They
-// come with `npm ci --prefix test/runtimes`, but for Chromium and the small ones, which are the system's.
+// The packed library in real engines: npm run matrix [engine …], by default in all. Prints a table: where it ran, by which
+// paths, whether its bits are those of all others, and how fast. An engine that is missing is a failure. They come with
+// `npm ci --prefix test/runtimes`; of those that do not, the failure names the command that installs them.
 
 import { readFile } from "node:fs/promises";
 import { inBrowser } from "./browser.mjs";
@@ -59,21 +59,22 @@ function checksOf(row) {
   ];
 }
 
-/** @param {readonly Row[]} rows */
-function tableOf(rows) {
-  const lines = [["engine", "version", "where", "path", "hash", "ns a parameter"]];
+/** A line for each row; paths in the order of the row, behind them their hash, or one for each where they differ. */
+function tableOf(/** @type {readonly Row[]} */ rows) {
+  const lines = [["engine", "version", "where", "paths", "hash", "ns a parameter"]];
   for (const row of rows) {
-    const { engine, version, where } = row;
+    const { engine, version, where, paths } = row;
     if ("error" in row) {
-      lines.push([engine, version, where, "—", "failed", "—"]);
+      lines.push([engine, version, where, paths.join(", "), "failed", ""]);
       continue;
     }
-    const { backend, hashes, nsPerParameter } = row;
-    for (const [path, hash] of Object.entries(hashes)) {
-      const isCommon = path === "reference" ? "" : hash === expected ? " common" : " OTHER";
-      const time = path === backend.path ? nsPerParameter.toFixed(2) : "";
-      lines.push([engine, version, where, path, `${hash.slice(0, 12)}${isCommon}`, time]);
-    }
+    const { hashes, nsPerParameter } = row;
+    const taken = paths.filter((path) => hashes[path]);
+    const shown = [...new Set(taken.map((path) => hashes[path] ?? ""))].map((hash) => {
+      const words = hash === expected ? " common" : taken.includes("reference") ? "" : " OTHER";
+      return `${hash.slice(0, 12)}${words}`;
+    });
+    lines.push([engine, version, where, taken.join(", "), shown.join(", "), nsPerParameter.toFixed(2)]);
   }
   const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((line) => (line[column] ?? "").length)));
   return lines
