@@ -35,7 +35,7 @@ export interface InitOptions {
 /** What stands in for `module` and `kernels` where options give none. */
 let imported: { readonly module: WebAssembly.Module; readonly kernels: WebAssembly.Module } | undefined;
 
-/** For an entry that imports modules, as its engine compiles nothing: see src/workerd.ts. */
+/** @internal For an entry that imports modules, as its engine compiles nothing: see src/workerd.ts. */
 export function useModules(modules: NonNullable<typeof imported>): void {
   imported = modules;
 }

@@ -1,0 +1,155 @@
+// What is in the tarball: its files, what the exports lead to, and what the code asks of an engine.
+
+import assert from "node:assert/strict";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { root, run } from "./process.mjs";
+import { scriptOf } from "./script.mjs";
+
+/** By file what it imports, and what it asks for beyond ECMAScript and WebAssembly. */
+const scripts = {
+  "bake.js": { imports: [], globals: ["TextEncoder"] },
+  "cli.js": {
+    imports: ["./bake.js", "node:fs", "node:fs/promises", "node:path", "node:url", "node:util"],
+    globals: ["process"],
+  },
+  "core.js": { imports: ["./restore.js"], globals: ["TextDecoder", "TextEncoder", "console"] },
+  "describe.js": { imports: ["./core.js"], globals: [] },
+  "files.js": { imports: ["./core.js", "node:fs/promises", "node:path", "node:url"], globals: ["crypto"] },
+  "glob.js": { imports: ["./core.js"], globals: [] },
+  "index.js": { imports: ["./core.js"], globals: [] },
+  "restore.js": { imports: ["./core.js", "./safetensors-read.js"], globals: [] },
+  "safetensors-read.js": { imports: ["./core.js"], globals: ["TextDecoder"] },
+  "safetensors.js": { imports: ["./core.js", "./safetensors-read.js"], globals: [] },
+  "schedules.js": { imports: ["./core.js"], globals: [] },
+  "workerd.js": { imports: ["./core.js", "./kernels.wasm", "./warmed.wasm"], globals: [] },
+};
+
+const others = [
+  "LICENSE",
+  "README.md",
+  "THIRD-PARTY-NOTICES.md",
+  "package.json",
+  "dist/kernels.wasm",
+  "dist/warmed.wasm",
+];
+
+/** Those below a folder, sorted. */
+async function filesOf(/** @type {string} */ folder) {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  return files
+    .map(({ parentPath, name }) =>
+      join(parentPath, name)
+        .slice(folder.length + 1)
+        .replaceAll("\\", "/"),
+    )
+    .sort();
+}
+
+/** Every file that an export leads to, by its conditions. @returns {[string, string][]} */
+const targetsOf = (/** @type {unknown} */ value, name = "") =>
+  typeof value === "string"
+    ? [[name, value]]
+    : Object.entries(value ?? {}).flatMap(([key, inner]) => targetsOf(inner, `${name} ${key}`.trim()));
+
+/** @param {import("./run.mjs").Context} context @returns {AsyncGenerator<import("./run.mjs").Check>} */
+export async function* contents({ installed, manifest }) {
+  const read = (/** @type {string} */ file) => readFile(join(installed, file));
+  const script = async (/** @type {string} */ name) => scriptOf((await read(`dist/${name}`)).toString());
+
+  yield {
+    name: "the files are those that are expected, no more",
+    async body() {
+      const sources = (await filesOf(join(root, "src"))).filter(
+        (name) => name.endsWith(".ts") && !name.endsWith(".d.ts"),
+      );
+      const expected = [
+        ...others,
+        ...Object.keys(scripts).flatMap((name) => [`dist/${name}`, `dist/${name}.map`]),
+        ...[...sources.map((name) => name.replace(/ts$/, "d.ts")), "wasm.d.ts"].map((name) => `dist/types/${name}`),
+      ].sort();
+      const found = await filesOf(installed);
+      assert.deepEqual(found, expected);
+      return `${found.length} files`;
+    },
+  };
+
+  yield {
+    name: "no dependencies, no scripts of an installation",
+    async body() {
+      const { dependencies, peerDependencies, optionalDependencies } = manifest;
+      assert.deepEqual([dependencies, peerDependencies, optionalDependencies], [undefined, undefined, undefined]);
+      for (const name of ["preinstall", "install", "postinstall"]) assert.ok(!manifest.scripts[name], name);
+    },
+  };
+
+  yield {
+    name: "every export leads to files that are there, its types first",
+    async body() {
+      const targets = targetsOf(manifest.exports);
+      for (const [name, file] of targets) assert.ok((await stat(join(installed, file))).isFile(), name);
+      for (const [name, conditions] of Object.entries(manifest.exports)) {
+        if (typeof conditions === "object") assert.equal(Object.keys(conditions)[0], "types", name);
+      }
+      return `${targets.length} files`;
+    },
+  };
+
+  yield {
+    name: "every export of JavaScript can be imported, by this Node",
+    async body() {
+      const names = Object.entries(manifest.exports).filter(([, { default: file }]) => file?.endsWith(".js"));
+      const code = names.map(([name]) => `await import("lanestep${name.slice(1)}");`).join("\n");
+      await run(process.execPath, ["--input-type=module", "--eval", code], join(installed, "../.."));
+      return `${names.length} of them`;
+    },
+  };
+
+  yield {
+    name: "the entry for workerd has the names of the default one",
+    async body() {
+      const [workerd, index] = await Promise.all(["workerd.js", "index.js"].map(script));
+      assert.deepEqual(workerd?.exports, index?.exports);
+      assert.deepEqual(
+        index?.exports,
+        Object.keys(await import(pathToFileURL(join(installed, "dist/index.js")).href)).sort(),
+      );
+      return `${index?.exports.length} names`;
+    },
+  };
+
+  yield {
+    name: "the command is there",
+    async body() {
+      const { stdout } = await run(join(installed, "../.bin/lanestep"), ["--help"], installed);
+      assert.match(stdout, /^lanestep bake /);
+    },
+  };
+
+  yield {
+    name: "kernels.wasm imports nothing, warmed.wasm the memory alone",
+    async body() {
+      const [kernels, warmed] = await Promise.all(
+        ["kernels.wasm", "warmed.wasm"].map(
+          async (name) => new WebAssembly.Module(new Uint8Array(await read(`dist/${name}`))),
+        ),
+      );
+      assert.deepEqual(WebAssembly.Module.imports(/** @type {WebAssembly.Module} */ (kernels)), []);
+      assert.deepEqual(WebAssembly.Module.imports(/** @type {WebAssembly.Module} */ (warmed)), [
+        { module: "env", name: "memory", kind: "memory" },
+      ]);
+    },
+  };
+
+  for (const [name, expected] of Object.entries(scripts)) {
+    yield {
+      name: `${name}: no eval, no Function, nothing of an engine but ${[...expected.globals, ...expected.imports].join(", ") || "ECMAScript"}`,
+      async body() {
+        const { imports, globals } = await script(name);
+        assert.deepEqual({ imports, globals }, expected);
+      },
+    };
+  }
+}
