@@ -38,7 +38,8 @@ try {
         console.log(`ok      ${name}: ${check.name}${shown ? `: ${shown}` : ""}`);
         passed++;
       } catch (error) {
-        console.log(`FAILED  ${name}: ${check.name}: ${error instanceof Error ? error.message : error}`);
+        const message = error instanceof Error ? error.message : String(error);
+        console.log(`FAILED  ${name}: ${check.name}: ${message.slice(0, 2000)}`);
         failed++;
       }
     }
