@@ -16,12 +16,13 @@ const bake = (/** @type {string[]} */ ...args) =>
   promisify(execFile)(process.execPath, ["dist/cli.js", "bake", ...args], { cwd: root });
 
 /**
- * Asks a worker that is served meanwhile.
+ * Asks a worker that is served meanwhile, and then killed.
  * @param {string} workerd @param {string} config
- * @param {(ask: (path: string, init?: RequestInit) => Promise<any>) => Promise<void>} body
+ * @param {(ask: (path: string, init?: RequestInit) => Promise<any>, origin: string) => Promise<void>} body
+ * @param {readonly string[]} options of `workerd serve`
  */
-export async function inWorker(workerd, config, body) {
-  const args = ["serve", config, "--socket-addr=http=127.0.0.1:0", "--control-fd=3"];
+export async function inWorker(workerd, config, body, options = []) {
+  const args = ["serve", config, "--socket-addr=http=127.0.0.1:0", "--control-fd=3", ...options];
   const child = spawn(workerd, args, { cwd: root, stdio: ["ignore", "ignore", "pipe", "pipe"] });
   const closed = once(child, "close");
   const stderr = text(/** @type {import("node:stream").Readable} */ (child.stderr));
@@ -30,13 +31,14 @@ export async function inWorker(workerd, config, body) {
     const [line] = await Promise.race([once(control, "data"), closed.then(() => [])]);
     if (line === undefined) throw new Error(await stderr);
     const { port } = JSON.parse(line);
+    const origin = `http://127.0.0.1:${port}`;
     await body(async (path, init) => {
-      const response = await fetch(`http://127.0.0.1:${port}/${path}`, init);
+      const response = await fetch(`${origin}/${path}`, init);
       if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
       return response.json();
-    });
+    }, origin);
   } finally {
-    child.kill();
+    child.kill("SIGKILL");
     await closed;
   }
 }
@@ -65,25 +67,6 @@ const worker :Workerd.Worker = (
 
 /** @type {Record<string, (workerd: string) => Promise<void>>} */
 const checks = {
-  async "examples/worker: 100 steps, a request each, with the bits of Node's linked loops"(workerd) {
-    await bake("examples/worker/chain.mjs");
-    const { default: update } = await import("../../examples/worker/chain.mjs");
-    const here = update.initSync({ w: { shape: [2] }, b: 0 });
-    assert.equal(here.backend.path, "linked");
-    await inWorker(workerd, "examples/worker/config.capnp", async (ask) => {
-      for (let step = 0; step < 100; step++) {
-        const x = [Math.fround(Math.sin(step)), Math.fround(Math.cos(3 * step))];
-        const y = Math.fround(2 * x[0] - x[1] + 0.5);
-        const { w, b } = here.params;
-        const error = x[0] * w[0] + x[1] * w[1] + b[0] - y;
-        here.step({ w: Float32Array.of(error * x[0], error * x[1]), b: error });
-        const there = await ask("", { method: "POST", body: JSON.stringify({ x, y }) });
-        assert.deepEqual([there.w, there.b, there.count], [Array.from(w), b[0], step + 1]);
-        assert.deepEqual([there.backend.name, there.backend.path], ["wasm", "warmed"]);
-      }
-    });
-  },
-
   async "groups, gates, averages, statistics, a checkpoint, baked: the bits of Node's linked loops"(workerd) {
     const folder = `${root}/build/workerd`;
     await mkdir(folder, { recursive: true });
