@@ -16,9 +16,8 @@
 // two requests at once both get the same checkpoint, and the one that puts last overwrites the other's step. Workers KV
 // besides may go on answering with an old value for a minute.
 //
-// Workers compile no WebAssembly at run time: modules are imported, the chain's own is linked ahead.
+// Workers compile no WebAssembly at run time: the chain's loops are linked ahead, and imported.
 
-import kernels from "lanestep/kernels.wasm";
 import update from "./chain.mjs";
 import module from "./chain.wasm";
 import { createParams, learn, predict } from "./model.mjs";
@@ -40,7 +39,7 @@ export class Reader {
   /** @param {State} state */
   constructor(state) {
     this.state = state;
-    this.optimizer = update.initSync(createParams(), { kernels, module });
+    this.optimizer = update.initSync(createParams(), { module });
     // An object is ended when it is idle, and made anew by the next request. Restoring awaits: without the block, requests
     // would come in meanwhile and find a model that knows nothing.
     state.blockConcurrencyWhile(async () => {

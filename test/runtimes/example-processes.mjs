@@ -34,16 +34,16 @@ export function start(cwd, [program, ...args], env = {}) {
   });
 }
 
-/** A process until its end. @param {string} cwd @param {Command} command */
-export async function run(cwd, command) {
-  const child = start(cwd, command);
+/** A process until its end. @param {string} cwd @param {Command} command @param {Record<string, string>} [env] */
+export async function run(cwd, command, env) {
+  const child = start(cwd, command, env);
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
   return { stdout, stderr, code };
 }
 
-/** One that has to succeed: what it says. @param {string} cwd @param {Command} command */
-export async function output(cwd, command) {
-  const { stdout, stderr, code } = await run(cwd, command);
+/** One that has to succeed: what it says. @param {string} cwd @param {Command} command @param {Record<string, string>} [env] */
+export async function output(cwd, command, env) {
+  const { stdout, stderr, code } = await run(cwd, command, env);
   assert.equal(code, 0, stderr || stdout);
   return stdout;
 }

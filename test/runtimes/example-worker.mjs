@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
@@ -13,6 +13,15 @@ import { inWorker } from "./workerd.mjs";
 
 /** @typedef {{ item: readonly string[], clicked: boolean }} Sample */
 /** @typedef {{ count: number, likely: number }} Learnt */
+
+/** Wrangler asks nothing of anybody. */
+const OFFLINE = {
+  CI: "1",
+  WRANGLER_SEND_METRICS: "false",
+  WRANGLER_SEND_ERROR_REPORTS: "false",
+  WRANGLER_HIDE_BANNER: "true",
+  WRANGLER_WRITE_LOGS: "false",
+};
 
 /** A copy whose chain is baked, and whose configuration finds lanestep in the project. @param {string} project */
 async function bakedCopy(project) {
@@ -189,6 +198,26 @@ export const inWorkerd = {
     });
     await serve(workerd, folder, async (origin) => {
       const order = await teachAtOnce(`${origin}/ada`, samples);
+      assert.deepEqual(await model(`${origin}/ada`), here(order));
+    });
+  },
+
+  async "bundled by wrangler, as its configuration says: the same bits"(project, workerd) {
+    const folder = await bakedCopy(project);
+    const here = await inNode(folder);
+    const cli = fileURLToPath(new URL("node_modules/wrangler/bin/wrangler.js", import.meta.url));
+    // Wrangler wants a newer Node than the library does.
+    const node = fileURLToPath(new URL("node_modules/.bin/node", import.meta.url));
+    await output(folder, [node, cli, "deploy", "--dry-run", "--outdir", "out"], OFFLINE);
+    const bundled = (await readdir(join(folder, "out"))).filter((name) => /\.(js|wasm)$/.test(name));
+    const modules = bundled
+      .sort() // of which the script has to be the first: the others' names begin with their hashes
+      .reverse()
+      .map((name) => `(name = "${name}", ${name.endsWith(".js") ? "esModule" : "wasm"} = embed "out/${name}"),\n`);
+    const config = await readFile(join(folder, "config.capnp"), "utf8");
+    await writeFile(join(folder, "config.capnp"), config.replace(/(modules = \[\n)[^\]]*/, `$1${modules.join("")}`));
+    await serve(workerd, folder, async (origin) => {
+      const order = await teachAtOnce(`${origin}/ada`, samplesOf(2));
       assert.deepEqual(await model(`${origin}/ada`), here(order));
     });
   },
