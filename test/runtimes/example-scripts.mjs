@@ -13,6 +13,7 @@ import { copyOf, output, refusal, startUntil } from "./example-processes.mjs";
 /** @typedef {(project: string) => Promise<void>} Body */
 
 const here = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
+const NODE = process.execPath;
 export const DENO = here("node_modules/deno/deno");
 export const BUN = here("node_modules/bun/bin/bun.exe");
 
@@ -94,6 +95,12 @@ async function serveBun(folder, file) {
 
 /** @type {Record<string, Body>} */
 export const inBun = {
+  async "its types"(project) {
+    const types = here("node_modules/@types");
+    const tsc = here("../../node_modules/typescript/bin/tsc");
+    await output(await copyOf(project, "bun"), [NODE, tsc, "-p", ".", "--typeRoots", types]);
+  },
+
   async "50 requests, a kill and 50 more are 100 requests, bit for bit; and it has learnt"(project) {
     const folder = await copyOf(project, "bun");
     const first = await serveBun(folder, "stopped.sqlite");
@@ -154,8 +161,6 @@ export const inBun = {
     }
   },
 };
-
-const NODE = process.execPath;
 
 /** @type {Record<string, Body>} */
 export const inNode = {
