@@ -12,7 +12,7 @@ export const here = (/** @type {string} */ name) => fileURLToPath(new URL(name, 
  * @returns {Promise<{ stdout: string, stderr: string }>} throws what it printed where it fails
  */
 export async function run(command, args, cwd) {
-  const env = { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0", DENO_NO_UPDATE_CHECK: "1" };
+  const env = { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, DENO_NO_UPDATE_CHECK: "1" };
   try {
     return await promisify(execFile)(command, args, { cwd, env, maxBuffer: 1 << 28 });
   } catch (error) {

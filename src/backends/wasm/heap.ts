@@ -52,7 +52,7 @@ export class Heap {
     this.kernels = new WebAssembly.Instance(kernels ?? compileKernels(pages)).exports as unknown as Kernels;
     // Kernels that were compiled ahead have the memory of small arenas.
     if (kernels && pages > SHARED_PAGES) this.kernels.memory.grow(pages - SHARED_PAGES);
-    this.buffer = this.kernels.memory.buffer;
+    this.buffer = this.kernels.memory.buffer as ArrayBuffer; // not shared, though types of some engines allow for it
     this.floats = new Float32Array(this.buffer);
     this.pointers = new Uint32Array(this.buffer);
   }
