@@ -67,7 +67,7 @@ const bundlers = {
 };
 
 /** A program that is nothing but an import without effects becomes an empty file: that is asked for here. */
-const ignoreEmpty = (/** @type {unknown} */ _level, /** @type {{ code?: string, message: string }} */ log) => {
+const ignoreEmpty = (/** @type {unknown} */ _level, /** @type {import("rollup").RollupLog} */ log) => {
   if (log.code !== "EMPTY_BUNDLE") throw new Error(log.message);
 };
 
