@@ -1,12 +1,12 @@
 // The checks of a browser: examples/browser-checkpoint in Chromium, through reloads and restarts.
 
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
-import { delimiter, extname, join } from "node:path";
+import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ARGS, findChromium } from "./chromium.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
 /** @typedef {{ text: string, bytes: number[] }} Trained the page's words at the end, and its checkpoint */
@@ -14,8 +14,6 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 /** @type {Readonly<Record<string, string>>} */
 const types = { ".html": "text/html", ".js": "text/javascript" };
-const args =
-  "--headless --no-sandbox --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
 
 /** The repository's files, for this machine alone. */
 async function serve() {
@@ -27,12 +25,6 @@ async function serve() {
   await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
   const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
   return { server, example: `http://127.0.0.1:${port}/examples/browser-checkpoint` };
-}
-
-function findChromium() {
-  const folders = (process.env.PATH ?? "").split(delimiter);
-  const names = ["chromium", "chromium-browser", "google-chrome"];
-  return names.flatMap((name) => folders.map((folder) => join(folder, name))).find(existsSync);
 }
 
 /**
@@ -52,7 +44,7 @@ async function inProfile(executablePath, hasFileSystem, body) {
   try {
     return await body(async () => {
       await context?.close();
-      context = await chromium.launchPersistentContext(profile, { executablePath, args: args.split(" ") });
+      context = await chromium.launchPersistentContext(profile, { executablePath, args: ARGS });
       context.on("weberror", (error) => problems.push(String(error.error())));
       context.on("console", (message) => message.type() === "error" && problems.push(message.text()));
       if (!hasFileSystem) await context.addInitScript("delete StorageManager.prototype.getDirectory");
@@ -115,10 +107,6 @@ const ways = {
 /** @returns {AsyncGenerator<import("./engine.mjs").Check>} */
 export async function* inBrowser() {
   const chromium = findChromium();
-  if (!chromium) {
-    yield { name: "is there", error: "no chromium, chromium-browser or google-chrome in PATH" };
-    return;
-  }
   const { server, example } = await serve();
   try {
     for (const place of ["the origin private file system", "IndexedDB"]) {
