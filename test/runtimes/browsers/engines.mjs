@@ -1,0 +1,136 @@
+// @ts-check
+// Browsers, each opened at a page, with a profile of its own. Firefox and WebKit are started as a person starts them, with
+// an address: the clients that would drive them want builds of their own, or a later Node.
+
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { ARGS, findChromium, findProgram } from "../chromium.mjs";
+
+/** @typedef {import("./server.mjs").Browser} Browser */
+
+/** @type {import("./server.mjs").Open} */
+export async function openChromium(url) {
+  const { chromium } = await import("playwright-core");
+  const browser = await chromium.launch({ executablePath: findChromium(), args: ARGS });
+  const page = await browser.newPage();
+  /** @type {Promise<never>} */
+  const ended = new Promise((_, reject) => {
+    page.on("pageerror", reject);
+    page.on("crash", () => reject(new Error("the page crashed")));
+  });
+  ended.catch(() => {}); // before anybody waits for it
+  await page.goto(url);
+  return { version: browser.version(), ended, close: () => browser.close() };
+}
+
+/**
+ * @param {string} program @param {readonly string[]} args @param {NodeJS.ProcessEnv} env
+ * @returns {Omit<Browser, "version">}
+ */
+function start(program, args, env = process.env) {
+  const child = spawn(program, args, { stdio: "ignore", env });
+  const closed = once(child, "close");
+  const ended = closed.then(([code, signal]) => {
+    throw new Error(`${program} ended with ${signal ?? code}`);
+  });
+  ended.catch(() => {});
+  const close = async () => {
+    child.kill("SIGKILL"); // there is nothing to be kept
+    await closed.catch(() => {});
+  };
+  return { ended, close };
+}
+
+/** @template T @param {(profile: string) => Promise<T & Pick<Browser, "close">>} body */
+async function withProfile(body) {
+  const profile = await mkdtemp(join(tmpdir(), "lanestep-profile-"));
+  const remove = () => rm(profile, { recursive: true, force: true, maxRetries: 10 });
+  try {
+    const started = await body(profile);
+    const close = () => started.close().then(remove);
+    return { ...started, close };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+/** What a fresh profile would ask the network for, or show besides the page. */
+const PREFERENCES = {
+  "app.update.disabledForTesting": true,
+  "browser.aboutwelcome.enabled": false,
+  "browser.safebrowsing.downloads.enabled": false,
+  "browser.safebrowsing.malware.enabled": false,
+  "browser.safebrowsing.phishing.enabled": false,
+  "browser.shell.checkDefaultBrowser": false,
+  "datareporting.policy.dataSubmissionEnabled": false,
+  "dom.max_script_run_time": 0,
+  "extensions.update.enabled": false,
+  "media.gmp-manager.url": "",
+  "network.captive-portal-service.enabled": false,
+  "network.connectivity-service.enabled": false,
+  "services.settings.server": "data:,",
+  "toolkit.telemetry.server": "",
+};
+
+/** @type {import("./server.mjs").Open} */
+export const openFirefox = (url) =>
+  withProfile(async (profile) => {
+    const program = findProgram("firefox-esr", "firefox");
+    const lines = Object.entries(PREFERENCES).map((entry) => `user_pref(${JSON.stringify(entry).slice(1, -1)});\n`);
+    await writeFile(join(profile, "user.js"), lines.join(""));
+    const { stdout } = await promisify(execFile)(program, ["--version"]);
+    const started = start(program, ["--headless", "--no-remote", "--profile", profile, url]);
+    return { ...started, version: stdout.trim().split(" ").at(-1) ?? "" };
+  });
+
+/** A screen in memory, for what has no headless mode. */
+async function openScreen() {
+  const program = findProgram("Xvfb");
+  const child = spawn(program, ["-displayfd", "3", "-nolisten", "tcp"], {
+    stdio: ["ignore", "ignore", "ignore", "pipe"],
+  });
+  const closed = once(child, "close");
+  const close = async () => {
+    child.kill();
+    await closed;
+  };
+  const display = /** @type {import("node:stream").Readable} */ (child.stdio[3]);
+  const [number] = await Promise.race([once(display, "data"), closed.then(() => [])]);
+  if (number === undefined) throw new Error("Xvfb found no display");
+  return { display: `:${String(number).trim()}`, close };
+}
+
+/** The browser that comes with GTK's WebKit stands beside its libraries, not in PATH. */
+async function findMiniBrowser() {
+  const libraries = (await readdir("/usr/lib").catch(() => [])).map((name) => join("/usr/lib", name));
+  const folders = ["/usr/libexec", ...libraries];
+  const paths = folders.flatMap((folder) =>
+    ["4.1", "4.0"].map((api) => join(folder, `webkit2gtk-${api}`, "MiniBrowser")),
+  );
+  const path = paths.find(existsSync);
+  if (!path) throw new Error("WebKit's MiniBrowser is missing: no webkit2gtk-4.1/MiniBrowser in /usr/lib/*");
+  return path;
+}
+
+/** @type {import("./server.mjs").Open} */
+export const openWebKit = (url) =>
+  withProfile(async (profile) => {
+    const program = await findMiniBrowser();
+    const screen = await openScreen();
+    try {
+      const env = { ...process.env, DISPLAY: screen.display, GDK_BACKEND: "x11", HOME: profile };
+      const { stdout } = await promisify(execFile)(program, ["--version"], { env });
+      const started = start(program, ["--private", url], env);
+      const close = () => started.close().then(screen.close);
+      return { ...started, close, version: stdout.trim().split(" ").at(-1) ?? "" };
+    } catch (error) {
+      await screen.close();
+      throw error;
+    }
+  });
