@@ -5,10 +5,12 @@
 
 import { readFile } from "node:fs/promises";
 import { inBrowser } from "./browser.mjs";
+import { browsers } from "./browsers/rows.mjs";
 import { embeddedEngines } from "./embedded.mjs";
 import { scriptEngines } from "./engine.mjs";
 import { inProject } from "./project.mjs";
 import { inWorkerd } from "./workerd.mjs";
+import { workerdRows } from "./workerd-rows.mjs";
 
 /** @typedef {import("./project.mjs").Context} Context */
 /** @typedef {import("./workload.mjs").Report} Report */
@@ -26,8 +28,15 @@ import { inWorkerd } from "./workerd.mjs";
 const engines = {
   ...scriptEngines,
   ...embeddedEngines,
-  workerd: inWorkerd,
-  chromium: inBrowser,
+  async *workerd(context) {
+    yield* inWorkerd();
+    yield* workerdRows(context);
+  },
+  ...browsers,
+  async *chromium(context) {
+    yield* inBrowser();
+    yield* browsers.chromium(context);
+  },
 };
 
 /** The hash of all that WebAssembly computes: `node test/runtimes/run.mjs` prints it where it differs. */

@@ -222,10 +222,14 @@ async function hashOf(path, options) {
   return Array.from(hash.digest(), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Whether this engine compiles WebAssembly at run time, as far as its page or its embedder lets it. */
+/**
+ * Whether this engine compiles WebAssembly at run time, as far as its page or its embedder lets it: WebKit always does, and
+ * refuses the instance.
+ */
 function canCompile() {
   try {
-    return Boolean(new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)));
+    const module = new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0));
+    return Boolean(new WebAssembly.Instance(module));
   } catch {
     return false;
   }
