@@ -125,9 +125,10 @@ async function* inBundles({ project }) {
       continue;
     }
     yield* visited(row, { folder, page: "index.html" }, openChromium, (requests) => {
-      const modules = requests.filter((path) => path.endsWith(".wasm"));
-      const isRight = takesModules || modules.length === 0;
-      return [{ name: `${where}: asks for no .wasm`, ...(!isRight && { error: `asks for ${modules.join()}` }) }];
+      const asked = requests.filter((path) => path.endsWith(".wasm"));
+      const isRight = takesModules === asked.length > 0;
+      const what = takesModules ? "asks for modules" : "asks for no module";
+      return [{ name: `${where}: ${what}`, ...(!isRight && { error: `asks for ${requests.join()}` }) }];
     });
   }
 }
