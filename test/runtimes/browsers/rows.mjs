@@ -5,6 +5,7 @@
 import { cp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { checkGolden } from "../golden.mjs";
 import { importsOf, resolvedWorkload } from "../resolved.mjs";
 import { bundlers, html } from "./bundles.mjs";
 import { openChromium, openFirefox, openWebKit } from "./engines.mjs";
@@ -22,8 +23,8 @@ const client = fileURLToPath(new URL("client", import.meta.url));
 const EVERY_PATH = ["linked", "warmed", "tiles"];
 
 /**
- * Puts pages into the project. `mapped.html` has an import map for bare names. A worker gets none, and a policy wants no
- * script inside a page: the others' workload says where the library's files are, as it would on any static server.
+ * Puts pages into the project. Two have an import map for bare names. A worker gets none, and a policy wants no script
+ * inside a page: the others' workload says where the library's files are, as it would on any static server.
  * @param {string} project
  */
 async function writePages(project) {
@@ -33,9 +34,11 @@ async function writePages(project) {
     await cp(client, join(folder, "browsers", "client"), { recursive: true });
   }
   await writeFile(join(resolved, "workload.mjs"), await resolvedWorkload(project, imports, "../"));
-  const map = { imports: Object.fromEntries(Object.entries(imports).map(([name, path]) => [name, `./${path}`])) };
+  const mapped = { imports: Object.fromEntries(Object.entries(imports).map(([name, path]) => [name, `./${path}`])) };
+  const map = `<script type="importmap">${JSON.stringify(mapped)}</script>`;
   const pages = {
-    mapped: html("browsers/client/page.mjs", `<script type="importmap">${JSON.stringify(map)}</script>`),
+    mapped: html("browsers/client/page.mjs", map),
+    golden: html("browsers/client/golden.mjs", map),
     page: html("resolved/browsers/client/page.mjs"),
     worker: html("resolved/browsers/client/worker-page.mjs"),
   };
@@ -100,6 +103,7 @@ async function* inPages(engine, open, { project }) {
     const paths = policy === STRICT ? ["reference"] : EVERY_PATH;
     yield* visited({ engine, where, paths }, { folder: project, page, ...(policy && { policy }) }, open);
   }
+  yield checkGolden(visit({ folder: project, page: "golden.html" }, open));
 }
 
 /** @type {readonly [where: string, bundler: string, script: string, policy?: string][]} */
