@@ -8,9 +8,11 @@ import { inBrowser } from "./browser.mjs";
 import { browsers } from "./browsers/rows.mjs";
 import { embeddedEngines } from "./embedded.mjs";
 import { scriptEngines } from "./engine.mjs";
+import { inExamples } from "./examples.mjs";
 import { inProject } from "./project.mjs";
 import { inWorkerd } from "./workerd.mjs";
 import { workerdRows } from "./workerd-rows.mjs";
+import { inWrangler } from "./wrangler.mjs";
 
 /** @typedef {import("./project.mjs").Context} Context */
 /** @typedef {import("./workload.mjs").Report} Report */
@@ -31,12 +33,14 @@ const engines = {
   async *workerd(context) {
     yield* inWorkerd();
     yield* workerdRows(context);
+    yield* inWrangler(context);
   },
   ...browsers,
   async *chromium(context) {
     yield* inBrowser();
     yield* browsers.chromium(context);
   },
+  examples: inExamples,
 };
 
 /** The hash of all that WebAssembly computes: `node test/runtimes/run.mjs` prints it where it differs. */
