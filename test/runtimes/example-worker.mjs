@@ -8,6 +8,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { nodeOf } from "./engine.mjs";
 import { copyOf, output } from "./example-processes.mjs";
 import { inWorker } from "./workerd.mjs";
 
@@ -207,8 +208,7 @@ export const inWorkerd = {
     const here = await inNode(folder);
     const cli = fileURLToPath(new URL("node_modules/wrangler/bin/wrangler.js", import.meta.url));
     // Wrangler wants a newer Node than the library does.
-    const node = fileURLToPath(new URL("node_modules/.bin/node", import.meta.url));
-    await output(folder, [node, cli, "deploy", "--dry-run", "--outdir", "out"], OFFLINE);
+    await output(folder, [nodeOf(26), cli, "deploy", "--dry-run", "--outdir", "out"], OFFLINE);
     const bundled = (await readdir(join(folder, "out"))).filter((name) => /\.(js|wasm)$/.test(name));
     const modules = bundled
       .sort() // of which the script has to be the first: the others' names begin with their hashes

@@ -7,6 +7,7 @@ import { copyFile, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { isDeepStrictEqual, promisify } from "node:util";
+import { nodeOf } from "./engine.mjs";
 import { findWorkerd, inWorker } from "./workerd.mjs";
 
 const here = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
@@ -28,8 +29,8 @@ const bundlers = {
     const config = { name: "test", main: WORKER, compatibility_date: DATE };
     await writeFile(join(folder, "wrangler.json"), JSON.stringify(config));
     const args = [here("node_modules/wrangler/bin/wrangler.js"), "deploy", "--dry-run", "--outdir", out];
-    // By the Node of this folder: it wants a newer one than the library does.
-    await promisify(execFile)(here("node_modules/.bin/node"), args, { cwd: folder, env: { ...process.env, ...quiet } });
+    // It wants a newer Node than the library does.
+    await promisify(execFile)(nodeOf(26), args, { cwd: folder, env: { ...process.env, ...quiet } });
   },
 
   async "esbuild that copies modules"(folder, out) {
