@@ -32,9 +32,12 @@ describe("the code of the README and of docs runs", () => {
   it.each(examples)("$where", async (example) => {
     await runExample(example, (actual, expected) => expect(actual).toEqual(expected));
   });
-  // Of docs/speed.md the figures come from the bench.
-  const withCode = pages.filter((page) => !page.endsWith("speed.md"));
-  it.each(withCode)("finds it in %s", (page) => expect(examplesIn(page).length).toBeGreaterThan(3));
+  // Of docs/speed.md the figures come from the bench; of docs/workers.md all but one are run by test/runtimes.
+  it.each([
+    ["README.md", 7],
+    ["docs/scale.md", 4],
+    ["docs/workers.md", 1],
+  ])("finds it in %s", (page, least) => expect(examplesIn(page).length).toBeGreaterThanOrEqual(least));
 });
 
 it("all examples type-check", () => {
