@@ -46,7 +46,7 @@ export async function bundle(input, dir) {
         module: true,
         ecma: 2020,
         keep_classnames: /^(Optimizer|Update)$/, // what a console shows
-        format: { max_line_len: 500 }, // an engine shows the line that threw
+        format: { max_line_len: 800 }, // an engine shows the line that threw
         compress: { passes: 3, pure_getters: true, unsafe_arrows: true, unsafe_methods: true },
       }),
       pureConstants(),

@@ -24,9 +24,11 @@ export function pureConstants() {
         if (statement.type !== "VariableDeclaration" || statement.kind !== "const") continue;
         for (const { init } of /** @type {any[]} */ (statement.declarations)) {
           if (!mayHaveEffects(init)) continue;
-          const isObject = init.type === "ObjectExpression";
-          text.appendLeft(init.start, isObject ? "/*@__PURE__*/(()=>(" : "/*@__PURE__*/(()=>");
-          text.appendRight(init.end, isObject ? "))()" : ")()");
+          const isCall =
+            /^(Call|New)Expression$/.test(init.type) && ![init.callee, init.arguments].some(mayHaveEffects);
+          const isObject = init.type === "ObjectExpression"; // which behind an arrow would be a block
+          text.appendLeft(init.start, `/*@__PURE__*/${isCall ? "" : isObject ? "(()=>(" : "(()=>"}`);
+          text.appendRight(init.end, isCall ? "" : isObject ? "))()" : ")()");
         }
       }
       return { code: text.toString(), map: text.generateMap({ hires: true }) };

@@ -9,18 +9,18 @@ import { scriptOf } from "./script.mjs";
 
 /** By file what it imports, and what it asks for beyond ECMAScript and WebAssembly. */
 const scripts = {
-  "bake.js": { imports: [], globals: ["TextEncoder"] },
+  "bake.js": { imports: [], globals: [] },
   "cli.js": {
     imports: ["./bake.js", "node:fs", "node:fs/promises", "node:path", "node:url", "node:util"],
     globals: ["process"],
   },
-  "core.js": { imports: ["./restore.js"], globals: ["TextDecoder", "TextEncoder", "console"] },
+  "core.js": { imports: ["./restore.js"], globals: ["console"] },
   "describe.js": { imports: ["./core.js"], globals: [] },
   "files.js": { imports: ["./core.js", "node:fs/promises", "node:path", "node:url"], globals: ["crypto"] },
   "glob.js": { imports: ["./core.js"], globals: [] },
   "index.js": { imports: ["./core.js"], globals: [] },
   "restore.js": { imports: ["./core.js", "./safetensors-read.js"], globals: [] },
-  "safetensors-read.js": { imports: ["./core.js"], globals: ["TextDecoder"] },
+  "safetensors-read.js": { imports: ["./core.js"], globals: [] },
   "safetensors.js": { imports: ["./core.js", "./safetensors-read.js"], globals: [] },
   "schedules.js": { imports: ["./core.js"], globals: [] },
   "workerd.js": { imports: ["./core.js", "./kernels.wasm", "./warmed.wasm"], globals: [] },
