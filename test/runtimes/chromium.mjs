@@ -11,14 +11,16 @@ export const ARGS =
   );
 
 /**
- * @param {readonly string[]} names of one program
+ * @param {string} install the command that installs it
+ * @param {string[]} names of the program
  * @throws Error where PATH has none of them
  */
-export function findProgram(...names) {
+export function findProgram(install, ...names) {
   const folders = (process.env.PATH ?? "").split(delimiter);
   const path = names.flatMap((name) => folders.map((folder) => join(folder, name))).find(existsSync);
-  if (!path) throw new Error(`${names[0]} is missing: no ${names.join(" or ")} in PATH`);
+  if (!path) throw new Error(`${names[0]} is missing: ${install}`);
   return path;
 }
 
-export const findChromium = () => findProgram("chromium", "chromium-browser", "google-chrome");
+export const findChromium = () =>
+  findProgram("apt-get install chromium", "chromium", "chromium-browser", "google-chrome");

@@ -4,8 +4,8 @@
 
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { existsSync, readdirSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -78,10 +78,12 @@ const PREFERENCES = {
   "toolkit.telemetry.server": "",
 };
 
+export const findFirefox = () => findProgram("apt-get install firefox-esr", "firefox-esr", "firefox");
+
 /** @type {import("./server.mjs").Open} */
 export const openFirefox = (url) =>
   withProfile(async (profile) => {
-    const program = findProgram("firefox-esr", "firefox");
+    const program = findFirefox();
     const lines = Object.entries(PREFERENCES).map((entry) => `user_pref(${JSON.stringify(entry).slice(1, -1)});\n`);
     await writeFile(join(profile, "user.js"), lines.join(""));
     const { stdout } = await promisify(execFile)(program, ["--version"]);
@@ -89,9 +91,18 @@ export const openFirefox = (url) =>
     return { ...started, version: stdout.trim().split(" ").at(-1) ?? "" };
   });
 
-/** A screen in memory, for what has no headless mode. */
-async function openScreen() {
-  const program = findProgram("Xvfb");
+/** The browser that comes with GTK's WebKit, which stands beside its libraries, and a screen for it. */
+export function findWebKit() {
+  const install = "apt-get install libwebkit2gtk-4.1-0 xvfb";
+  const libraries = existsSync("/usr/lib") ? readdirSync("/usr/lib").map((name) => join("/usr/lib", name)) : [];
+  const paths = ["/usr/libexec", ...libraries].map((folder) => join(folder, "webkit2gtk-4.1", "MiniBrowser"));
+  const browser = paths.find(existsSync);
+  if (!browser) throw new Error(`MiniBrowser is missing: ${install}`);
+  return { browser, screen: findProgram(install, "Xvfb") };
+}
+
+/** A screen in memory, for what has no headless mode. @param {string} program */
+async function openScreen(program) {
   const child = spawn(program, ["-displayfd", "3", "-nolisten", "tcp"], {
     stdio: ["ignore", "ignore", "ignore", "pipe"],
   });
@@ -106,27 +117,15 @@ async function openScreen() {
   return { display: `:${String(number).trim()}`, close };
 }
 
-/** The browser that comes with GTK's WebKit stands beside its libraries, not in PATH. */
-async function findMiniBrowser() {
-  const libraries = (await readdir("/usr/lib").catch(() => [])).map((name) => join("/usr/lib", name));
-  const folders = ["/usr/libexec", ...libraries];
-  const paths = folders.flatMap((folder) =>
-    ["4.1", "4.0"].map((api) => join(folder, `webkit2gtk-${api}`, "MiniBrowser")),
-  );
-  const path = paths.find(existsSync);
-  if (!path) throw new Error("WebKit's MiniBrowser is missing: no webkit2gtk-4.1/MiniBrowser in /usr/lib/*");
-  return path;
-}
-
 /** @type {import("./server.mjs").Open} */
 export const openWebKit = (url) =>
   withProfile(async (profile) => {
-    const program = await findMiniBrowser();
-    const screen = await openScreen();
+    const found = findWebKit();
+    const screen = await openScreen(found.screen);
     try {
       const env = { ...process.env, DISPLAY: screen.display, GDK_BACKEND: "x11", HOME: profile };
-      const { stdout } = await promisify(execFile)(program, ["--version"], { env });
-      const started = start(program, ["--private", url], env);
+      const { stdout } = await promisify(execFile)(found.browser, ["--version"], { env });
+      const started = start(found.browser, ["--private", url], env);
       const close = () => started.close().then(screen.close);
       return { ...started, close, version: stdout.trim().split(" ").at(-1) ?? "" };
     } catch (error) {

@@ -5,10 +5,11 @@
 import { cp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { findChromium } from "../chromium.mjs";
 import { checkGolden } from "../golden.mjs";
 import { importsOf, resolvedWorkload } from "../resolved.mjs";
 import { bundlers, html } from "./bundles.mjs";
-import { openChromium, openFirefox, openWebKit } from "./engines.mjs";
+import { findFirefox, findWebKit, openChromium, openFirefox, openWebKit } from "./engines.mjs";
 import { visit } from "./server.mjs";
 
 /** @typedef {import("../run.mjs").Row} Row */
@@ -106,7 +107,7 @@ async function* inPages(engine, open, { project }) {
   yield checkGolden(visit({ folder: project, page: "golden.html" }, open));
 }
 
-/** @type {readonly [where: string, bundler: string, script: string, policy?: string][]} */
+/** @type {readonly [where: string, bundler: string, script: string][]} */
 const BUNDLES = [
   ["bundle: rollup", "rollup", "bundled.mjs"],
   ["bundle: esbuild", "esbuild", "bundled.mjs"],
@@ -140,9 +141,16 @@ async function* inBundles({ project }) {
 /** @type {Record<string, (context: Context) => AsyncGenerator<Check | Row>>} */
 export const browsers = {
   async *chromium(context) {
+    findChromium(); // missing, it is one failure
     yield* inPages("chromium", openChromium, context);
     yield* inBundles(context);
   },
-  firefox: (context) => inPages("firefox", openFirefox, context),
-  webkit: (context) => inPages("webkit", openWebKit, context),
+  async *firefox(context) {
+    findFirefox();
+    yield* inPages("firefox", openFirefox, context);
+  },
+  async *webkit(context) {
+    findWebKit();
+    yield* inPages("webkit", openWebKit, context);
+  },
 };
