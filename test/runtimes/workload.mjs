@@ -105,7 +105,7 @@ export const updates = {
   rmsprop: chain(
     masked(trace({ decay: 0.5, nesterov: true }), (path) => path !== "head/bias"),
     rmsprop({ centered: true, momentum: 0.8, learningRate: polynomialDecay({ initValue: 0.02, transitionSteps: 60 }) }),
-    reduceOnPlateau({ patience: 4, factor: 0.5 }),
+    reduceOnPlateau({ patience: 4, factor: 0.5, minScale: 0.125 }),
   ),
   sgd: chain(
     halveEveryThird,
