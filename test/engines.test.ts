@@ -8,7 +8,7 @@ import { bitsIn } from "./support/untouched.js";
 
 const read = (name: string) => new WebAssembly.Module(readFileSync(`dist/${name}`));
 const ahead = { kernels: read("kernels.wasm"), module: read("warmed.wasm") };
-const compile = { Module: WebAssembly.Module, compile: WebAssembly.compile };
+const compile = { Module: WebAssembly.Module, Instance: WebAssembly.Instance, compile: WebAssembly.compile };
 
 /** A copy of the library that has compiled nothing yet. */
 async function freshLibrary(): Promise<typeof linked> {
@@ -25,6 +25,15 @@ function refuseToCompile() {
     },
   });
   WebAssembly.compile = () => Promise.reject(refused);
+}
+
+/** As in WebKit under such a policy, which compiles, or in an engine that has no memory left. */
+function refuseInstances(refusal: Error) {
+  WebAssembly.Instance = new Proxy(compile.Instance, {
+    construct() {
+      throw refusal;
+    },
+  });
 }
 
 const params = () => ({ w: { shape: [300, 300] }, b: Float32Array.of(1, 2, 3) });
@@ -186,6 +195,26 @@ describe("without WebAssembly SIMD the reference backend stands in", () => {
       /^lanestep: this engine does not compile WebAssembly SIMD .* The reference backend runs/,
     );
     expect(optimizer.step()).toBe(true);
+  });
+
+  it.each([
+    ["nothing given", {}],
+    ["modules given", ahead],
+  ])("where what is compiled makes no instance, %s", async (_, options) => {
+    refuseInstances(new WebAssembly.CompileError("refused by a policy"));
+    const { adam } = await freshLibrary();
+    const optimizer = await adam().init(params(), options);
+    expect(optimizer.backend).toMatchObject({ name: "reference", path: "reference" });
+    expect(optimizer.backend.reason).toMatch(/refused by a policy/);
+    expect(warnings).toHaveLength(1);
+    expect(optimizer.step()).toBe(true);
+  });
+
+  it("but not where no memory is left", async () => {
+    refuseInstances(new RangeError("could not allocate memory"));
+    const { adam } = await freshLibrary();
+    await expect(adam().init(params())).rejects.toThrow(RangeError);
+    expect(warnings).toEqual([]);
   });
 
   it("where there is no WebAssembly, silently if so wanted", async () => {

@@ -6,7 +6,8 @@ import type { BackendInfo, Engine } from "./backend.ts";
 import { ReferenceEngine } from "./reference/engine.ts";
 import { measure, noExtras } from "./wasm/arena.ts";
 import { type CodeSource, signaturesOf, WasmEngine } from "./wasm/engine.ts";
-import { compileKernels, compileLoop, SHARED_PAGES } from "./wasm/modules.ts";
+import { Heap } from "./wasm/heap.ts";
+import { compileLoop } from "./wasm/modules.ts";
 
 /** Options of `init` and `initSync`. */
 export interface InitOptions {
@@ -94,7 +95,7 @@ function codeSource(program: Program, options: InitOptions): CodeSource | string
   }
   let ready = false;
   try {
-    if (!kernels) compileKernels(SHARED_PAGES);
+    Heap.allocate(0, kernels); // WebKit compiles where a policy forbids WebAssembly, and refuses the instance
     ready = true;
     if (lacking?.length === 0) return { path: "warmed", module, kernels };
     // Such an engine may compile while a program starts, and refuse it ever after: nothing is left for later then.
@@ -102,6 +103,7 @@ function codeSource(program: Program, options: InitOptions): CodeSource | string
     (lacking ?? wanted).forEach(compileLoop);
     return { path: "linked", module, kernels };
   } catch (error) {
+    if (error instanceof RangeError) throw error; // no memory is left
     if (ready && module) return { path: "tiles", module, kernels };
     return `this engine does not compile WebAssembly SIMD (${error}); where it takes modules alone, bundle with the condition "workerd", or give init both: { kernels, module }`;
   }
