@@ -1,10 +1,10 @@
 // What averages over steps, what remembers, and options that change from step to step: by plain loops.
 
 import { afterEach, describe, expect, it } from "vitest";
-import * as lanestep from "../src/index.js";
-import { gradients, of, params, wave } from "./support/models.js";
-import { optionPairs, optionsOf, scalarOptions, withOptions } from "./support/options.js";
-import { BACKENDS, bitsIn, everythingIn, expectError, expectRefusal } from "./support/untouched.js";
+import * as lanestep from "../src/index.ts";
+import { gradients, of, params, wave } from "./support/models.ts";
+import { optionPairs, optionsOf, scalarOptions, withOptions } from "./support/options.ts";
+import { BACKENDS, bitsIn, everythingIn, expectError, expectRefusal } from "./support/untouched.ts";
 
 const { accumulate, adam, averageParams, chain, clip, control, ema } = lanestep;
 const { lookahead, masked, partition, reduceOnPlateau, scale, sgd } = lanestep;

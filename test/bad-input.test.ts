@@ -2,8 +2,8 @@
 
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
-import * as lanestep from "../src/index.js";
-import { counted } from "./support/models.js";
+import * as lanestep from "../src/index.ts";
+import { counted } from "./support/models.ts";
 import {
   CHAINS,
   call,
@@ -19,8 +19,8 @@ import {
   WITHOUT_OPTIONS,
   WRAPPERS,
   withOptions,
-} from "./support/options.js";
-import { BACKENDS, type Backend, expectError, expectRefusal } from "./support/untouched.js";
+} from "./support/options.ts";
+import { BACKENDS, type Backend, expectError, expectRefusal } from "./support/untouched.ts";
 
 const { adam, applyUpdates, chain, clip, clipByGlobalNorm, control, functional, scale, scaleByAdam } = lanestep;
 const { scaleBySchedule, scaleByState, sgd, trace, TreeMismatchError } = lanestep;

@@ -4,12 +4,12 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { bake } from "../src/bake.js";
-import * as linked from "../src/index.js";
-import { link } from "../src/link/link.js";
-import * as optimizers from "../src/optimizers.js";
-import { anyForest, anyNested, build, runs, zerosOf } from "./oracle/arbitrary.js";
-import { bitsIn } from "./support/untouched.js";
+import { bake } from "../src/bake.ts";
+import * as linked from "../src/index.ts";
+import { link } from "../src/link/link.ts";
+import * as optimizers from "../src/optimizers.ts";
+import { anyForest, anyNested, build, runs, zerosOf } from "./oracle/arbitrary.ts";
+import { bitsIn } from "./support/untouched.ts";
 
 const FOLDER = "build/bake";
 const compile = { Module: WebAssembly.Module, compile: WebAssembly.compile };
@@ -29,7 +29,7 @@ async function libraryThatCompilesNothing(): Promise<typeof linked> {
   });
   WebAssembly.compile = () => Promise.reject(refused);
   vi.resetModules();
-  return import("../src/index.js");
+  return import("../src/index.ts");
 }
 
 afterEach(() => void Object.assign(WebAssembly, compile));

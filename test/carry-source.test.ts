@@ -1,9 +1,9 @@
 // init(params, { from }): what the optimizer that it goes on from keeps, and when it may not be read.
 
 import { describe, expect, it } from "vitest";
-import * as lanestep from "../src/index.js";
-import { of, wave } from "./support/models.js";
-import { BACKENDS, bitsIn, expectError } from "./support/untouched.js";
+import * as lanestep from "../src/index.ts";
+import { of, wave } from "./support/models.ts";
+import { BACKENDS, bitsIn, expectError } from "./support/untouched.ts";
 
 const { adam, averageParams, chain } = lanestep;
 const { DisposedError, StateError } = lanestep;

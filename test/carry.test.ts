@@ -1,9 +1,9 @@
 // init(params, { from }): what goes on, what begins anew, and what the optimizer that it goes on from keeps.
 
 import { describe, expect, it } from "vitest";
-import * as lanestep from "../src/index.js";
-import { of, wave } from "./support/models.js";
-import { BACKENDS, bitsIn, everythingIn } from "./support/untouched.js";
+import * as lanestep from "../src/index.ts";
+import { of, wave } from "./support/models.ts";
+import { BACKENDS, bitsIn, everythingIn } from "./support/untouched.ts";
 
 const { accumulate, adam, addNoise, averageParams, chain, clipByGlobalNorm, ema, freeze, lookahead, partition } =
   lanestep;

@@ -4,10 +4,10 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { adam, chain, type Optimizer, StateError, sgd, stateful } from "../src/index.js";
-import { everythingIn, gradients, stepped } from "./support/checkpoint.js";
+import { adam, chain, type Optimizer, StateError, sgd, stateful } from "../src/index.ts";
+import { everythingIn, gradients, stepped } from "./support/checkpoint.ts";
 import { numbers, written } from "./support/checkpoint-chains.js";
-import { BACKENDS } from "./support/untouched.js";
+import { BACKENDS } from "./support/untouched.ts";
 
 const kept = stateful(
   () => ({ sums: Float64Array.of(1, 2), bytes: Uint8Array.of(3) }),

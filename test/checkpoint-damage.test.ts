@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { adam, CheckpointError, sgd } from "../src/index.js";
+import { adam, CheckpointError, sgd } from "../src/index.ts";
 import {
   edited,
   expectLoadRefused,
@@ -12,9 +12,9 @@ import {
   PARTS,
   stepped,
   withHeader,
-} from "./support/checkpoint.js";
+} from "./support/checkpoint.ts";
 import { numbers } from "./support/checkpoint-chains.js";
-import { atWork, HOSTILE, HUGE, judge, pathsIn, replaced, SOUND, WAYS } from "./support/checkpoint-damage.js";
+import { atWork, HOSTILE, HUGE, judge, pathsIn, replaced, SOUND, WAYS } from "./support/checkpoint-damage.ts";
 
 const prototype = Object.getOwnPropertyNames(Object.prototype);
 

@@ -2,11 +2,11 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import * as lanestep from "../src/index.js";
+import * as lanestep from "../src/index.ts";
 import { fixtures, stepOf } from "./fixtures/checkpoints/chains.js";
-import { metadataOf } from "./support/checkpoint.js";
+import { metadataOf } from "./support/checkpoint.ts";
 import { heldBy } from "./support/checkpoint-chains.js";
-import { BACKENDS } from "./support/untouched.js";
+import { BACKENDS } from "./support/untouched.ts";
 
 const folder = new URL("fixtures/checkpoints/", import.meta.url);
 const fileOf = (name: string) => Uint8Array.from(readFileSync(new URL(`${name}.safetensors`, folder)));

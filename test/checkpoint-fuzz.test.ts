@@ -1,9 +1,9 @@
 // Checkpoints, damaged in ten thousand ways by seed: bytes, header and metadata. FC_SEED tries others.
 
 import { expect, it } from "vitest";
-import { edited, metadataOf, PARTS } from "./support/checkpoint.js";
-import { atWork, HOSTILE, judge, pathsIn, replaced, SOUND, WAYS } from "./support/checkpoint-damage.js";
-import { mutate, type Random, randomFrom } from "./support/safetensors.js";
+import { edited, metadataOf, PARTS } from "./support/checkpoint.ts";
+import { atWork, HOSTILE, judge, pathsIn, replaced, SOUND, WAYS } from "./support/checkpoint-damage.ts";
+import { mutate, type Random, randomFrom } from "./support/safetensors.ts";
 
 /** One to three nodes of the metadata, replaced by hostile values, by one another, or a little larger or smaller. */
 function mutateMetadata(file: Uint8Array, random: Random): Uint8Array<ArrayBuffer> {

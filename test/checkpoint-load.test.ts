@@ -1,7 +1,7 @@
 // load() on optimizers that are at work: in turn, out of turn, again and again, with leaves of several ages.
 
 import { describe, expect, it } from "vitest";
-import * as lanestep from "../src/index.js";
+import * as lanestep from "../src/index.ts";
 import {
   accumulate,
   adam,
@@ -19,8 +19,8 @@ import {
   sgd,
   stateful,
   trace,
-} from "../src/index.js";
-import { everythingIn, expectLoadRefused, expectRejection, gradients, stepped, tree } from "./support/checkpoint.js";
+} from "../src/index.ts";
+import { everythingIn, expectLoadRefused, expectRejection, gradients, stepped, tree } from "./support/checkpoint.ts";
 import {
   chainsOf,
   gradients as gradientsAt,

@@ -20,8 +20,8 @@ import {
   sgd,
   TreeMismatchError,
   trace,
-} from "../src/index.js";
-import { edited, expectLoadRefused, expectRejection, gradients, stepped } from "./support/checkpoint.js";
+} from "../src/index.ts";
+import { edited, expectLoadRefused, expectRejection, gradients, stepped } from "./support/checkpoint.ts";
 import { numbers, written } from "./support/checkpoint-chains.js";
 
 describe("options", () => {

@@ -29,8 +29,8 @@ import {
   TreeMismatchError,
   trace,
   type Update,
-} from "../src/index.js";
-import { edited, expectLoadRefused, expectRejection, gradients, stepped, tree } from "./support/checkpoint.js";
+} from "../src/index.ts";
+import { edited, expectLoadRefused, expectRejection, gradients, stepped, tree } from "./support/checkpoint.ts";
 import { numbers, written } from "./support/checkpoint-chains.js";
 
 const counting = stateful(

@@ -1,11 +1,11 @@
 // Trees of any form, through a file and back.
 
 import { describe, expect, it } from "vitest";
-import { adam, partition, sgd, type Update } from "../src/index.js";
-import { metadataOf } from "./support/checkpoint.js";
+import { adam, partition, sgd, type Update } from "../src/index.ts";
+import { metadataOf } from "./support/checkpoint.ts";
 import { numbers, written } from "./support/checkpoint-chains.js";
-import { trees } from "./support/trees.js";
-import { BACKENDS, bitsIn } from "./support/untouched.js";
+import { trees } from "./support/trees.ts";
+import { BACKENDS, bitsIn } from "./support/untouched.ts";
 
 const of = (...values: number[]) => Float32Array.of(...values);
 

@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import * as lanestep from "../src/index.js";
-import { metadataOf } from "./support/checkpoint.js";
+import * as lanestep from "../src/index.ts";
+import { metadataOf } from "./support/checkpoint.ts";
 import { chainsOf, run } from "./support/checkpoint-chains.js";
 
 interface Begun {

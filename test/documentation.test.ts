@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { examplesIn, exported, moduleOf, runExample } from "./support/examples.js";
+import { examplesIn, exported, moduleOf, runExample } from "./support/examples.ts";
 
 const files = (readdirSync("src", { recursive: true }) as string[])
   .filter((file) => file.endsWith(".ts") && !file.startsWith("generated"))

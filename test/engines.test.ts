@@ -2,9 +2,9 @@
 
 import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { bake } from "../src/bake.js";
-import * as linked from "../src/index.js";
-import { bitsIn } from "./support/untouched.js";
+import { bake } from "../src/bake.ts";
+import * as linked from "../src/index.ts";
+import { bitsIn } from "./support/untouched.ts";
 
 const read = (name: string) => new WebAssembly.Module(readFileSync(`dist/${name}`));
 const ahead = { kernels: read("kernels.wasm"), module: read("warmed.wasm") };
@@ -13,7 +13,7 @@ const compile = { Module: WebAssembly.Module, Instance: WebAssembly.Instance, co
 /** A copy of the library that has compiled nothing yet. */
 async function freshLibrary(): Promise<typeof linked> {
   vi.resetModules();
-  return import("../src/index.js");
+  return import("../src/index.ts");
 }
 
 /** As under a Content-Security-Policy without `wasm-unsafe-eval`, or in workerd. */
@@ -101,7 +101,7 @@ describe("with modules that an entry has imported, as under the condition worker
   /** As src/workerd.ts does. */
   async function importing(): Promise<typeof linked> {
     const library = await freshLibrary();
-    const { useModules } = await import("../src/backends/choose.js");
+    const { useModules } = await import("../src/backends/choose.ts");
     useModules(ahead);
     return library;
   }

@@ -1,9 +1,9 @@
 // Memory and groups: where state is, what lies beside it, what frozen leaves need, what a user's rule sees of others.
 
 import { describe, expect, it } from "vitest";
-import * as lanestep from "../src/index.js";
-import { encoderAndHead, encoderAndHeadGradients, of, wave } from "./support/models.js";
-import { BACKENDS, bitsIn, everythingIn, expectError, expectRefusal } from "./support/untouched.js";
+import * as lanestep from "../src/index.ts";
+import { encoderAndHead, encoderAndHeadGradients, of, wave } from "./support/models.ts";
+import { BACKENDS, bitsIn, everythingIn, expectError, expectRefusal } from "./support/untouched.ts";
 
 const { adam, addDecayedWeights, addNoise, centralize, chain, clipByGlobalNorm, freeze, partition } = lanestep;
 const { scale, scaleByAdam, scaleByTrustRatio, sgd, stateful, stateless, trace } = lanestep;

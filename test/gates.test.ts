@@ -1,10 +1,10 @@
 // What holds back the rules behind it: by hand-computed numbers, and by the same run without what was held back.
 
 import { describe, expect, it } from "vitest";
-import * as lanestep from "../src/index.js";
-import { deviation } from "./support/close.js";
-import { gradients, of, params, wave } from "./support/models.js";
-import { BACKENDS, bitsIn, everythingIn, expectError } from "./support/untouched.js";
+import * as lanestep from "../src/index.ts";
+import { deviation } from "./support/close.ts";
+import { gradients, of, params, wave } from "./support/models.ts";
+import { BACKENDS, bitsIn, everythingIn, expectError } from "./support/untouched.ts";
 
 const { accumulate, adam, chain, control, identity } = lanestep;
 const { partition, reduceOnPlateau, scale, scaleByAdam, scaleBySchedule, sgd } = lanestep;

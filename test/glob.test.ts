@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, expectTypeOf, it } from "vitest";
-import { byPath, except, matches } from "../src/glob.js";
-import { pathName } from "../src/tree/path.js";
+import { byPath, except, matches } from "../src/glob.ts";
+import { pathName } from "../src/tree/path.ts";
 
 /** The definition, key by key and character by character. */
 function matchesKeys([pattern, ...patterns]: readonly string[], keys: readonly string[]): boolean {

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import type { Plan } from "./support/golden/index.js";
-import * as linked from "./support/golden/index.js";
+import type { Plan } from "./support/golden/index.ts";
+import * as linked from "./support/golden/index.ts";
 import {
   bitsOfCase,
   compilingNothing,
@@ -10,9 +10,9 @@ import {
   isShipped,
   linkAll,
   loopsOfCase,
-} from "./support/golden/paths.js";
-import { readGolden } from "./support/golden/read.js";
-import { COUNTS, holdFile } from "./support/golden/run.js";
+} from "./support/golden/paths.ts";
+import { readGolden } from "./support/golden/read.ts";
+import { COUNTS, holdFile } from "./support/golden/run.ts";
 
 /** LANESTEP_GOLDEN=/some/folder: its files of the same format instead. */
 const own = fileURLToPath(new URL("golden", import.meta.url));

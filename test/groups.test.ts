@@ -1,9 +1,9 @@
 // Groups of parameters: labels, which rules a leaf meets, over what a norm is taken.
 
 import { describe, expect, expectTypeOf, it } from "vitest";
-import * as lanestep from "../src/index.js";
-import { encoderAndHead, encoderAndHeadGradients, of, wave } from "./support/models.js";
-import { BACKENDS, bitsIn, expectError } from "./support/untouched.js";
+import * as lanestep from "../src/index.ts";
+import { encoderAndHead, encoderAndHeadGradients, of, wave } from "./support/models.ts";
+import { BACKENDS, bitsIn, expectError } from "./support/untouched.ts";
 
 const { adam, addDecayedWeights, centralize, chain, clipByGlobalNorm, freeze, masked, partition } = lanestep;
 const { identity, scale, scaleByAdam, scaleByTrustRatio, sgd, skipNonFinite, stateless, trace } = lanestep;

@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { signaturesOf } from "../src/backends/wasm/engine.js";
-import { type BodyName, bodies as table } from "../src/generated/bodies.js";
-import * as lanestep from "../src/index.js";
-import { arity, CELL, link } from "../src/link/link.js";
-import { signatureOf, type Token } from "../src/link/signature.js";
-import { warmedSignatures } from "../src/warmed.js";
-import { uniform } from "./oracle/arbitrary.js";
-import { bodies } from "./oracle/bodies.js";
+import { signaturesOf } from "../src/backends/wasm/engine.ts";
+import { type BodyName, bodies as table } from "../src/generated/bodies.ts";
+import * as lanestep from "../src/index.ts";
+import { arity, CELL, link } from "../src/link/link.ts";
+import { signatureOf, type Token } from "../src/link/signature.ts";
+import { warmedSignatures } from "../src/warmed.ts";
+import { uniform } from "./oracle/arbitrary.ts";
+import { bodies } from "./oracle/bodies.ts";
 
 const f = Math.fround;
 const BODIES = Object.keys(table) as BodyName[];

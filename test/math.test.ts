@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { cosPi, exp, ln, pow, powInt, sinPi } from "../src/math.js";
+import { cosPi, exp, ln, pow, powInt, sinPi } from "../src/math.ts";
 
 // The oracle: fixed-point numbers with so many binary digits that every double is exact.
 const digits = 1200n;

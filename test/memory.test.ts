@@ -2,8 +2,8 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
-import type { Update } from "../src/index.js";
-import * as lanestep from "../src/index.js";
+import type { Update } from "../src/index.ts";
+import * as lanestep from "../src/index.ts";
 
 const { adam, addDecayedWeights, chain, scaleByAdam, scaleByBelief, scaleByRadam, scaleByRms, scaleByRss } = lanestep;
 const { scaleByStddev, scaleByYogi, sgd, trace } = lanestep;

@@ -4,9 +4,9 @@ import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import { addNoise, chain, type InitOptions, noisySgd, scale, type Update } from "../src/index.js";
-import { philox, type Words } from "../src/updates/philox.js";
-import { runs } from "./oracle/arbitrary.js";
+import { addNoise, chain, type InitOptions, noisySgd, scale, type Update } from "../src/index.ts";
+import { philox, type Words } from "../src/updates/philox.ts";
+import { runs } from "./oracle/arbitrary.ts";
 
 /** The words of a counter and of the three behind it. */
 type Philox = (counter: Words, key0: number, key1: number) => readonly Words[];

@@ -1,11 +1,11 @@
 // What an optimizer promises: who may change what, whose turn it is, users' rules, trees of any form, the functional form.
 
 import { describe, expect, expectTypeOf, it } from "vitest";
-import * as lanestep from "../src/index.js";
-import { chains, counted, gradients, half, of, params, type Tree, wave } from "./support/models.js";
-import { scalarOptions } from "./support/options.js";
-import { double, trees } from "./support/trees.js";
-import { BACKENDS, bitsIn, everythingIn, expectError, expectRefusal } from "./support/untouched.js";
+import * as lanestep from "../src/index.ts";
+import { chains, counted, gradients, half, of, params, type Tree, wave } from "./support/models.ts";
+import { scalarOptions } from "./support/options.ts";
+import { double, trees } from "./support/trees.ts";
+import { BACKENDS, bitsIn, everythingIn, expectError, expectRefusal } from "./support/untouched.ts";
 
 const { adam, applyUpdates, centralize, chain, clipByGlobalNorm, control, functional, rmsprop, scale } = lanestep;
 const { scaleByAdam, scaleBySchedule, sgd, stateful, stateless, trace } = lanestep;

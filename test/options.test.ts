@@ -1,9 +1,9 @@
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, expectTypeOf, it } from "vitest";
-import type { Control } from "../src/control.js";
-import { control, isControl } from "../src/control.js";
-import type { AtStep, OptionSpec, Resolved, Scalar } from "../src/options.js";
+import type { Control } from "../src/control.ts";
+import { control, isControl } from "../src/control.ts";
+import type { AtStep, OptionSpec, Resolved, Scalar } from "../src/options.ts";
 import {
   atLeast,
   finite,
@@ -19,8 +19,8 @@ import {
   resolveAll,
   scalar,
   unit,
-} from "../src/options.js";
-import { show } from "../src/show.js";
+} from "../src/options.ts";
+import { show } from "../src/show.ts";
 
 interface Options {
   readonly learningRate?: Scalar | undefined;

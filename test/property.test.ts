@@ -4,9 +4,9 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import * as lanestep from "../src/index.js";
-import { clipByGlobalNorm, scaleByTrustRatio } from "../src/index.js";
-import { warmedSignatures } from "../src/warmed.js";
+import * as lanestep from "../src/index.ts";
+import { clipByGlobalNorm, scaleByTrustRatio } from "../src/index.ts";
+import { warmedSignatures } from "../src/warmed.ts";
 import {
   anyChain,
   anyFill,
@@ -23,10 +23,10 @@ import {
   runs,
   wrapperNames,
   zerosOf,
-} from "./oracle/arbitrary.js";
-import { type Case, expectInterpretersBits } from "./oracle/compare.js";
-import { compareChain, compareStep, type Spread } from "./oracle/rules.js";
-import { expectClose } from "./support/close.js";
+} from "./oracle/arbitrary.ts";
+import { type Case, expectInterpretersBits } from "./oracle/compare.ts";
+import { compareChain, compareStep, type Spread } from "./oracle/rules.ts";
+import { expectClose } from "./support/close.ts";
 
 const STEPS = 5;
 /** Of a whole chain in one step: what its rules amplify. */
@@ -162,7 +162,7 @@ describe("wasm against the interpreter: every bit of updates, parameters and sta
       };
       // A copy of the library that has compiled nothing yet.
       vi.resetModules();
-      library = await import("../src/index.js");
+      library = await import("../src/index.ts");
     });
     afterAll(() => Object.assign(WebAssembly, { Module, compile }));
 

@@ -1,13 +1,13 @@
 /// <reference types="vite/client" />
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { bodies } from "../src/generated/bodies.js";
-import * as lanestep from "../src/index.js";
-import { Update } from "../src/update.js";
-import type { Rule } from "../src/updates/rule.js";
-import { ruleNames, wrapperNames } from "./oracle/arbitrary.js";
-import { bodies as oracle } from "./oracle/bodies.js";
-import { optax } from "./support/golden/optax.js";
+import { bodies } from "../src/generated/bodies.ts";
+import * as lanestep from "../src/index.ts";
+import { Update } from "../src/update.ts";
+import type { Rule } from "../src/updates/rule.ts";
+import { ruleNames, wrapperNames } from "./oracle/arbitrary.ts";
+import { bodies as oracle } from "./oracle/bodies.ts";
+import { optax } from "./support/golden/optax.ts";
 
 /** Every entry, found in the files that hold them. */
 const modules = Object.values(

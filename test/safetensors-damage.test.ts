@@ -2,12 +2,12 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { parseSafetensors } from "../src/checkpoint/safetensors-read.js";
-import { CheckpointError } from "../src/errors.js";
-import { readSafetensors } from "../src/safetensors.js";
-import { meaningOf } from "./oracle/safetensors.js";
-import { entry, fileOf } from "./support/safetensors.js";
-import { expectError } from "./support/untouched.js";
+import { parseSafetensors } from "../src/checkpoint/safetensors-read.ts";
+import { CheckpointError } from "../src/errors.ts";
+import { readSafetensors } from "../src/safetensors.ts";
+import { meaningOf } from "./oracle/safetensors.ts";
+import { entry, fileOf } from "./support/safetensors.ts";
+import { expectError } from "./support/untouched.ts";
 
 const F32 = entry("F32", "1", "0,4");
 const HEADER = `{"a":${F32}}`;

@@ -3,12 +3,12 @@
 
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { encodeSafetensors, joinChunks } from "../src/checkpoint/safetensors.js";
-import { parseSafetensors, type SafetensorsFile } from "../src/checkpoint/safetensors-read.js";
-import { CheckpointError } from "../src/errors.js";
-import { readSafetensors } from "../src/safetensors.js";
-import { type Meaning, meaningOf } from "./oracle/safetensors.js";
-import { entry, fileOf, mutate, randomFrom } from "./support/safetensors.js";
+import { encodeSafetensors, joinChunks } from "../src/checkpoint/safetensors.ts";
+import { parseSafetensors, type SafetensorsFile } from "../src/checkpoint/safetensors-read.ts";
+import { CheckpointError } from "../src/errors.ts";
+import { readSafetensors } from "../src/safetensors.ts";
+import { type Meaning, meaningOf } from "./oracle/safetensors.ts";
+import { entry, fileOf, mutate, randomFrom } from "./support/safetensors.ts";
 
 const small = fileOf(`{"a":${entry("F32", "1", "0,4")}}`, 4);
 const several = fileOf(

@@ -11,13 +11,13 @@ import {
   joinChunks,
   type NewTensor,
   STORAGE,
-} from "../src/checkpoint/safetensors.js";
-import { arrayOf, parseSafetensors } from "../src/checkpoint/safetensors-read.js";
-import { CheckpointError } from "../src/errors.js";
-import { readSafetensors } from "../src/safetensors.js";
-import { meaningOf } from "./oracle/safetensors.js";
-import { entry, fileOf } from "./support/safetensors.js";
-import { expectError } from "./support/untouched.js";
+} from "../src/checkpoint/safetensors.ts";
+import { arrayOf, parseSafetensors } from "../src/checkpoint/safetensors-read.ts";
+import { CheckpointError } from "../src/errors.ts";
+import { readSafetensors } from "../src/safetensors.ts";
+import { meaningOf } from "./oracle/safetensors.ts";
+import { entry, fileOf } from "./support/safetensors.ts";
+import { expectError } from "./support/untouched.ts";
 
 const hex = (bytes: ArrayBufferView) => Buffer.from(bytesOf(bytes)).toString("hex");
 const dtypes = Object.keys(STORAGE) as Dtype[];
@@ -325,7 +325,7 @@ it("an engine without TextDecoder and TextEncoder reads it", async () => {
   vi.stubGlobal("TextDecoder", undefined);
   vi.stubGlobal("TextEncoder", undefined);
   try {
-    const fresh = await import("../src/safetensors.js");
+    const fresh = await import("../src/safetensors.ts");
     expect(fresh.readSafetensors(file)).toEqual(expected);
   } finally {
     vi.unstubAllGlobals();

@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
-import * as lanestep from "../src/index.js";
+import * as lanestep from "../src/index.ts";
 
 const { adam, chain, clipByGlobalNorm, freeze, partition } = lanestep;
 const BACKENDS = ["wasm", "reference"] as const;

@@ -1,10 +1,10 @@
 // stats(), plan(), describe() and globalNorm(): what they say against what is there.
 
 import { describe, expect, it } from "vitest";
-import { describe as inWords } from "../src/describe.js";
-import * as lanestep from "../src/index.js";
-import { gradients, params } from "./support/models.js";
-import { BACKENDS, bitsIn, expectError } from "./support/untouched.js";
+import { describe as inWords } from "../src/describe.ts";
+import * as lanestep from "../src/index.ts";
+import { gradients, params } from "./support/models.ts";
+import { BACKENDS, bitsIn, expectError } from "./support/untouched.ts";
 
 const { adam, adamw, averageParams, chain, clipByGlobalNorm, control, freeze, globalNorm, lamb, partition } = lanestep;
 const { accumulate, reduceOnPlateau, scale, scaleByAdam, sgd, skipNonFinite } = lanestep;

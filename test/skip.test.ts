@@ -1,9 +1,9 @@
 // Steps that are skipped: nothing of them may be left, by hand-computed numbers and by the same run without them.
 
 import { describe, expect, it } from "vitest";
-import * as lanestep from "../src/index.js";
-import { gradients, of, params } from "./support/models.js";
-import { BACKENDS, bitsIn, everythingIn, expectError, expectRefusal } from "./support/untouched.js";
+import * as lanestep from "../src/index.ts";
+import { gradients, of, params } from "./support/models.ts";
+import { BACKENDS, bitsIn, everythingIn, expectError, expectRefusal } from "./support/untouched.ts";
 
 const { accumulate, adam, addNoise, averageParams, chain, clipByGlobalNorm, identity } = lanestep;
 const { lookahead, partition, reduceOnPlateau, scale, scaleByAdam, scaleBySchedule, sgd } = lanestep;

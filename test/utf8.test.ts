@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
-import { decodeUtf8, encodeUtf8 } from "../src/utf8.js";
+import { decodeUtf8, encodeUtf8 } from "../src/utf8.ts";
 
 const RUNS = { numRuns: 2000 };
 

@@ -2,7 +2,7 @@
 // of the library can build it too.
 
 import fc from "fast-check";
-import type * as Lanestep from "../../src/index.js";
+import type * as Lanestep from "../../src/index.ts";
 
 export type Library = typeof Lanestep;
 

@@ -1,11 +1,11 @@
 // Runs one case on an optimizer and on the interpreter, and compares every bit of every plane after every step.
 
 import { expect } from "vitest";
-import type * as Lanestep from "../../src/index.js";
-import * as lanestep from "../../src/index.js";
-import { displayPath } from "../../src/tree/path.js";
-import { build, type Fill, fill, type Library, type RuleSpec, type TreeSpec, zerosOf } from "./arbitrary.js";
-import { Interpreter } from "./interpreter.js";
+import type * as Lanestep from "../../src/index.ts";
+import * as lanestep from "../../src/index.ts";
+import { displayPath } from "../../src/tree/path.ts";
+import { build, type Fill, fill, type Library, type RuleSpec, type TreeSpec, zerosOf } from "./arbitrary.ts";
+import { Interpreter } from "./interpreter.ts";
 
 export interface Case {
   readonly chain: readonly RuleSpec[];

@@ -3,13 +3,13 @@
 // what waits behind a gate, what counts, and what a norm is taken over; it knows no groups. Of the library it takes
 // the passes that rules are compiled to, and of a backend the normal numbers.
 
-import { resolveAll } from "../../src/options.js";
-import type { PlacedRule } from "../../src/program/chain.js";
-import type { ProgramSlot } from "../../src/program/program.js";
-import { buildTree, type Tree, type TreeLeaf } from "../../src/tree/layout.js";
-import type { BoundRule, CustomRule, Numbers, PartitionRule, Told } from "../../src/updates/rule.js";
-import { flush, sumSquares } from "./kernels.js";
-import { LeafRun, type Memory } from "./leaf.js";
+import { resolveAll } from "../../src/options.ts";
+import type { PlacedRule } from "../../src/program/chain.ts";
+import type { ProgramSlot } from "../../src/program/program.ts";
+import { buildTree, type Tree, type TreeLeaf } from "../../src/tree/layout.ts";
+import type { BoundRule, CustomRule, Numbers, PartitionRule, Told } from "../../src/updates/rule.ts";
+import { flush, sumSquares } from "./kernels.ts";
+import { LeafRun, type Memory } from "./leaf.ts";
 
 const f = Math.fround;
 const FLUSH_INTERVAL = 64;

@@ -1,7 +1,7 @@
 // One leaf of the interpreter: its planes, the rules that it meets, and what their passes do to its elements.
 
-import { resolveAll } from "../../src/options.js";
-import type { PlacedRule } from "../../src/program/chain.js";
+import { resolveAll } from "../../src/options.ts";
+import type { PlacedRule } from "../../src/program/chain.ts";
 import {
   type Barrier,
   compile,
@@ -9,14 +9,14 @@ import {
   type Operation,
   type Pass,
   type Source,
-} from "../../src/program/compile.js";
-import { evaluate, type Form } from "../../src/program/form.js";
-import { indexSlots, type ProgramSlot } from "../../src/program/program.js";
-import type { TreeLeaf } from "../../src/tree/layout.js";
-import type { Numbers } from "../../src/updates/rule.js";
-import { bodies } from "./bodies.js";
-import { centralize, maxMagnitude, sumSquares, sumSquaresDecayed } from "./kernels.js";
-import { normals } from "./noise.js";
+} from "../../src/program/compile.ts";
+import { evaluate, type Form } from "../../src/program/form.ts";
+import { indexSlots, type ProgramSlot } from "../../src/program/program.ts";
+import type { TreeLeaf } from "../../src/tree/layout.ts";
+import type { Numbers } from "../../src/updates/rule.ts";
+import { bodies } from "./bodies.ts";
+import { centralize, maxMagnitude, sumSquares, sumSquaresDecayed } from "./kernels.ts";
+import { normals } from "./noise.ts";
 
 const f = Math.fround;
 

@@ -1,8 +1,8 @@
 // Normal numbers of one leaf, as the wasm backend makes them: from its own kernel, with nothing to add them to. What
 // they must be is tested in test/noise.test.ts; here they only have to be the same numbers.
 
-import { compileKernels, SHARED_PAGES } from "../../src/backends/wasm/modules.js";
-import type { TreeLeaf } from "../../src/tree/layout.js";
+import { compileKernels, SHARED_PAGES } from "../../src/backends/wasm/modules.ts";
+import type { TreeLeaf } from "../../src/tree/layout.ts";
 
 interface NoiseKernel {
   readonly memory: WebAssembly.Memory;

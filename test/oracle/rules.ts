@@ -2,11 +2,11 @@
 // element is held to the rule's tolerance, relative to what test/oracle/scales.ts says.
 
 import fc from "fast-check";
-import type { PlaneId } from "../../src/backends/backend.js";
-import * as lanestep from "../../src/index.js";
-import { deviation } from "../support/close.js";
-import { build, fill, type RuleSpec, uniform } from "./arbitrary.js";
-import { type ElementStep, scales } from "./scales.js";
+import type { PlaneId } from "../../src/backends/backend.ts";
+import * as lanestep from "../../src/index.ts";
+import { deviation } from "../support/close.ts";
+import { build, fill, type RuleSpec, uniform } from "./arbitrary.ts";
+import { type ElementStep, scales } from "./scales.ts";
 
 /** How the numbers of a leaf differ: by up to its largest, by magnitude, or not at all. Magnitudes: 1e-15 to 1e15. */
 export type Spread = "leaf" | "element" | "equal";

@@ -16,12 +16,12 @@ import {
   encodeSafetensors,
   joinChunks,
   STORAGE,
-} from "../../src/checkpoint/safetensors.js";
-import { parseSafetensors } from "../../src/checkpoint/safetensors-read.js";
-import { CheckpointError } from "../../src/errors.js";
-import { accumulate, adam, freeze, partition } from "../../src/index.js";
-import { readSafetensors } from "../../src/safetensors.js";
-import { entry, fileOf, mutate, type Random, randomFrom } from "../support/safetensors.js";
+} from "../../src/checkpoint/safetensors.ts";
+import { parseSafetensors } from "../../src/checkpoint/safetensors-read.ts";
+import { CheckpointError } from "../../src/errors.ts";
+import { accumulate, adam, freeze, partition } from "../../src/index.ts";
+import { readSafetensors } from "../../src/safetensors.ts";
+import { entry, fileOf, mutate, type Random, randomFrom } from "../support/safetensors.ts";
 
 /** What read.py prints of a file. */
 interface Answer {

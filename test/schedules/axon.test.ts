@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import type { Schedule } from "../../src/schedules/index.js";
-import { constant, cosineDecay, exponentialDecay, polynomialDecay } from "../../src/schedules/index.js";
+import type { Schedule } from "../../src/schedules/index.ts";
+import { constant, cosineDecay, exponentialDecay, polynomialDecay } from "../../src/schedules/index.ts";
 
 interface Golden {
   readonly schedules: readonly {

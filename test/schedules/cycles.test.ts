@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { cosineDecay, cosineRestarts, cyclic, oneCycle } from "../../src/schedules/index.js";
-import { expectClose } from "../support/close.js";
+import { cosineDecay, cosineRestarts, cyclic, oneCycle } from "../../src/schedules/index.ts";
+import { expectClose } from "../support/close.ts";
 
 const steps = Array.from({ length: 60 }, (_, step) => step);
 

@@ -1,9 +1,9 @@
 // What the schedules beyond Axon's take, and what they refuse.
 
 import { describe, expect, it } from "vitest";
-import { sgd } from "../../src/index.js";
-import * as schedules from "../../src/schedules/index.js";
-import { expectError } from "../support/untouched.js";
+import { sgd } from "../../src/index.ts";
+import * as schedules from "../../src/schedules/index.ts";
+import { expectError } from "../support/untouched.ts";
 
 type Options = Readonly<Record<string, unknown>>;
 type Make = (options?: unknown) => schedules.Schedule;

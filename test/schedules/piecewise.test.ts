@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { constant, join, linear, piecewiseConstant, piecewiseInterpolate } from "../../src/schedules/index.js";
+import { constant, join, linear, piecewiseConstant, piecewiseInterpolate } from "../../src/schedules/index.ts";
 
 describe("linear", () => {
   it("waits for transitionBegin, meets both ends exactly and stays", () => {

@@ -3,7 +3,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import * as schedules from "../../src/schedules/index.js";
+import * as schedules from "../../src/schedules/index.ts";
 
 const runs = { numRuns: 300, seed: 7 };
 

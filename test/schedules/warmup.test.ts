@@ -8,8 +8,8 @@ import {
   warmupConstant,
   warmupCosine,
   warmupExponential,
-} from "../../src/schedules/index.js";
-import { expectClose } from "../support/close.js";
+} from "../../src/schedules/index.ts";
+import { expectClose } from "../support/close.ts";
 
 const steps = Array.from({ length: 40 }, (_, step) => step);
 const up = { initValue: 0.1, peakValue: 0.7, warmupSteps: 6 };

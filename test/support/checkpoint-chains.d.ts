@@ -1,5 +1,5 @@
-import type * as lanestep from "../../src/index.js";
-import type { Optimizer, Update } from "../../src/index.js";
+import type * as lanestep from "../../src/index.ts";
+import type { Optimizer, Update } from "../../src/index.ts";
 
 /** A chain, and what it is fed. */
 export interface Example {

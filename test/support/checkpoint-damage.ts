@@ -21,7 +21,7 @@ import {
   TreeMismatchError,
   trace,
   type Update,
-} from "../../src/index.js";
+} from "../../src/index.ts";
 import { numbers } from "./checkpoint-chains.js";
 
 const of = (...values: number[]) => Float32Array.of(...values);

@@ -1,7 +1,7 @@
 // Checkpoints taken apart, changed and put together again; and what "nothing has changed" means.
 
 import { expect } from "vitest";
-import type { Optimizer, Update } from "../../src/index.js";
+import type { Optimizer, Update } from "../../src/index.ts";
 import { numbers, written } from "./checkpoint-chains.js";
 
 /** What stands in a checkpoint's metadata as JSON. */

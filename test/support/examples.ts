@@ -1,22 +1,22 @@
 import { readFileSync } from "node:fs";
 import { transformWithOxc } from "vite";
-import * as bake from "../../src/bake.js";
-import * as describe from "../../src/describe.js";
-import * as files from "../../src/files.js";
-import * as glob from "../../src/glob.js";
-import * as lanestep from "../../src/index.js";
-import * as safetensors from "../../src/safetensors.js";
-import * as schedules from "../../src/schedules/index.js";
+import * as bake from "../../src/bake.ts";
+import * as describe from "../../src/describe.ts";
+import * as files from "../../src/files.ts";
+import * as glob from "../../src/glob.ts";
+import * as lanestep from "../../src/index.ts";
+import * as safetensors from "../../src/safetensors.ts";
+import * as schedules from "../../src/schedules/index.ts";
 
 /** The package's entries by their source. */
 const entries: Readonly<Record<string, object>> = {
-  "src/index.js": lanestep,
-  "src/bake.js": bake,
-  "src/describe.js": describe,
-  "src/files.js": files,
-  "src/glob.js": glob,
-  "src/safetensors.js": safetensors,
-  "src/schedules/index.js": schedules,
+  "src/index.ts": lanestep,
+  "src/bake.ts": bake,
+  "src/describe.ts": describe,
+  "src/files.ts": files,
+  "src/glob.ts": glob,
+  "src/safetensors.ts": safetensors,
+  "src/schedules/index.ts": schedules,
 };
 
 /** What any entry exports, by name; what several do is the same. */

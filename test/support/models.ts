@@ -1,7 +1,7 @@
 // A small model with leaves of several kinds, its gradients, and chains that differ in how they run.
 
-import type { Update } from "../../src/index.js";
-import * as lanestep from "../../src/index.js";
+import type { Update } from "../../src/index.ts";
+import * as lanestep from "../../src/index.ts";
 
 const { adamw, addNoise, centralize, chain, clipByGlobalNorm, lamb, radam } = lanestep;
 const { rmsprop, scale, scaleByAdam, stateful, stateless, trace } = lanestep;

@@ -1,6 +1,6 @@
 // Which public functions take options, which options those are, and what is just outside their ranges.
 
-import * as lanestep from "../../src/index.js";
+import * as lanestep from "../../src/index.ts";
 
 const words = (text: string) => text.trim().split(/\s+/);
 

@@ -1,7 +1,7 @@
 // Trees of every form that is right.
 
 import { runInNewContext } from "node:vm";
-import { of, wave } from "./models.js";
+import { of, wave } from "./models.ts";
 
 const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, wave(i % 40, i)]));
 const keys = ["a.b", "a/b", "a~1b", "", " ", "ü", "😀", "\ud800", "constructor", "then", "10", "9", "-1", "length"];

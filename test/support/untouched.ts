@@ -1,7 +1,7 @@
 // What "refused, and left as it was" means: parameters, gradients, state, the count and whose turn it is.
 
 import { expect } from "vitest";
-import { type Optimizer, StateError } from "../../src/index.js";
+import { type Optimizer, StateError } from "../../src/index.ts";
 
 export const BACKENDS = ["wasm", "reference"] as const;
 export type Backend = (typeof BACKENDS)[number];

@@ -1,4 +1,4 @@
-import { type Dialect, noTorch } from "./dialect.js";
+import { type Dialect, noTorch } from "./dialect.ts";
 
 /** Names and options are Axon's in all files, and so are this library's defaults. */
 export const axon: Dialect = {

@@ -1,7 +1,7 @@
 // How trees are held against those of a file.
 
-import { expectClose, largestOf } from "../close.js";
-import { type GoldenTree, leavesOf } from "./format.js";
+import { expectClose, largestOf } from "../close.ts";
+import { type GoldenTree, leavesOf } from "./format.ts";
 
 type Leaves = ReadonlyMap<string, ArrayLike<number>>;
 

@@ -1,9 +1,9 @@
 // How a library's golden file says what this library calls otherwise: names, options, and the defaults of options that
 // are left out. Where names and options are the same in camelCase, nothing needs to be said.
 
-import * as lanestep from "../../../src/index.js";
-import * as schedules from "../../../src/schedules/index.js";
-import type { GoldenSchedule, Options, TorchOptimizer } from "./format.js";
+import * as lanestep from "../../../src/index.ts";
+import * as schedules from "../../../src/schedules/index.ts";
+import type { GoldenSchedule, Options, TorchOptimizer } from "./format.ts";
 
 /** One call of this library: an export's name and its options. */
 export interface Call {

@@ -1,7 +1,7 @@
 // All golden files at once, in an engine that has no test runner: it is handed their texts.
 
-import { expectSame, type GoldenFile, goldenFile } from "./index.js";
-import { type Backend, COUNTS, holdFile } from "./run.js";
+import { expectSame, type GoldenFile, goldenFile } from "./index.ts";
+import { type Backend, COUNTS, holdFile } from "./run.ts";
 
 const backends: readonly Backend[] = ["wasm", "reference"];
 

@@ -1,14 +1,14 @@
 // Golden files: other libraries' outputs on seeded inputs. This says in this library's words what each case runs, and
 // names the cases that wait for what this library does not have. It runs in any engine: read.ts reads the files in Node.
 
-import { axon } from "./axon.js";
-import type { Dialect } from "./dialect.js";
-import type { GoldenCase, GoldenSchedule, Options } from "./format.js";
-import { optax } from "./optax.js";
-import { pytorch } from "./pytorch.js";
+import { axon } from "./axon.ts";
+import type { Dialect } from "./dialect.ts";
+import type { GoldenCase, GoldenSchedule, Options } from "./format.ts";
+import { optax } from "./optax.ts";
+import { pytorch } from "./pytorch.ts";
 
-export { expectLeaves, expectSame, Largest } from "./compare.js";
-export { type Call, type Fed, type Plan, Waiting } from "./dialect.js";
+export { expectLeaves, expectSame, Largest } from "./compare.ts";
+export { type Call, type Fed, type Plan, Waiting } from "./dialect.ts";
 export {
   type GoldenCase,
   type GoldenSchedule,
@@ -16,8 +16,8 @@ export {
   leavesOf,
   someElement,
   toTree,
-} from "./format.js";
-export { allCalls, has, makeSchedule, makeUpdate, planCase, planScheduleOf } from "./plan.js";
+} from "./format.ts";
+export { allCalls, has, makeSchedule, makeUpdate, planCase, planScheduleOf } from "./plan.ts";
 
 /** By the beginning of a file's name. */
 const dialects: Readonly<Record<string, Dialect>> = { axon, optax, pytorch };

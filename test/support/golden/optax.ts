@@ -1,5 +1,5 @@
-import { camelKeys, type Dialect, noTorch, translation, Waiting } from "./dialect.js";
-import type { GoldenSchedule, Options } from "./format.js";
+import { camelKeys, type Dialect, noTorch, translation, Waiting } from "./dialect.ts";
+import type { GoldenSchedule, Options } from "./format.ts";
 
 const moments = { b1: 0.9, b2: 0.999, eps: 1e-8, epsRoot: 0 };
 const belief = { ...moments, eps: 1e-16, epsRoot: 1e-16 };

@@ -2,15 +2,15 @@
 
 import { readFileSync } from "node:fs";
 import { expect, vi } from "vitest";
-import type { InitOptions, Optimizer } from "../../../src/index.js";
-import { link } from "../../../src/link/link.js";
-import { stamp } from "../../../src/link/stamp.js";
-import { warmedSignatures } from "../../../src/warmed.js";
-import { bitsIn } from "../untouched.js";
-import type { GoldenCase, GoldenStep, Plan } from "./index.js";
+import type { InitOptions, Optimizer } from "../../../src/index.ts";
+import { link } from "../../../src/link/link.ts";
+import { stamp } from "../../../src/link/stamp.ts";
+import { warmedSignatures } from "../../../src/warmed.ts";
+import { bitsIn } from "../untouched.ts";
+import type { GoldenCase, GoldenStep, Plan } from "./index.ts";
 
 /** What plans a case and makes its update, with a library of its own. */
-export type Copy = typeof import("./index.js");
+export type Copy = typeof import("./index.ts");
 type Path = "linked" | "warmed" | "tiles";
 
 const shipped = new WebAssembly.Module(readFileSync("dist/warmed.wasm"));
@@ -25,7 +25,7 @@ const singleLoops = loopsOf(single);
 /** A copy of the library that has compiled nothing yet, and what speaks to it. */
 export async function freshCopy(): Promise<Copy> {
   vi.resetModules();
-  return import("./index.js");
+  return import("./index.ts");
 }
 
 /** The loops of `step()` and those of `update()`. */

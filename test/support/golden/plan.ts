@@ -1,6 +1,6 @@
 // What a case runs, as calls of this library; and the calls made.
 
-import * as lanestep from "../../../src/index.js";
+import * as lanestep from "../../../src/index.ts";
 import {
   type Call,
   call,
@@ -13,7 +13,7 @@ import {
   Scheduled,
   translate,
   Waiting,
-} from "./dialect.js";
+} from "./dialect.ts";
 import {
   type GoldenCase,
   type GoldenRule,
@@ -22,7 +22,7 @@ import {
   type GoldenWrapper,
   type Recipe,
   someElement,
-} from "./format.js";
+} from "./format.ts";
 
 /** One plan of several, or why the first of them waits. */
 function joined(plans: readonly (Plan | Call | Waiting)[]): Plan | Waiting {

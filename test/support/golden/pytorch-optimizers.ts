@@ -1,7 +1,7 @@
 // PyTorch's optimizers as chains of this library's rules, where they can say the formula exactly.
 
-import { type Call, call, camelKeys, type Plan, translation, Waiting } from "./dialect.js";
-import type { Options, TorchOptimizer } from "./format.js";
+import { type Call, call, camelKeys, type Plan, translation, Waiting } from "./dialect.ts";
+import type { Options, TorchOptimizer } from "./format.ts";
 
 /** How it runs, not what it computes. */
 const ways = { foreach: null, capturable: false, differentiable: false, fused: null };

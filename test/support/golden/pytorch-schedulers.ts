@@ -1,6 +1,6 @@
 // PyTorch's learning rate schedulers.
 
-import { call, camelKeys, type Dialect, type Fed, translation, Waiting } from "./dialect.js";
+import { call, camelKeys, type Dialect, type Fed, translation, Waiting } from "./dialect.ts";
 
 const required = undefined as unknown as number;
 

@@ -1,6 +1,6 @@
-import type { Dialect } from "./dialect.js";
-import { planTorch } from "./pytorch-optimizers.js";
-import { fedSchedulers, schedulers } from "./pytorch-schedulers.js";
+import type { Dialect } from "./dialect.ts";
+import { planTorch } from "./pytorch-optimizers.ts";
+import { fedSchedulers, schedulers } from "./pytorch-schedulers.ts";
 
 /** What clipping by the norm adds to it before it divides. */
 const CLIP_EPS = 1e-6;

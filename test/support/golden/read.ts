@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { type GoldenFile, goldenFile } from "./index.js";
+import { type GoldenFile, goldenFile } from "./index.ts";
 
 /** All files of a folder whose format and defaults are known here. */
 export function readGolden(folder: string): GoldenFile[] {

@@ -1,12 +1,12 @@
 // A golden case on its way, and a schedule that is fed: in any engine, by errors alone.
 
-import { NonFiniteError, type Optimizer } from "../../../src/index.js";
-import { expectClose, largestOf } from "../close.js";
-import { expectLeaves, expectSame, Largest } from "./compare.js";
-import { type Fed, type Plan, Waiting } from "./dialect.js";
-import { type GoldenCase, type GoldenSchedule, type GoldenStep, leavesOf, someElement, toTree } from "./format.js";
-import type { GoldenFile } from "./index.js";
-import { allCalls, has, makeSchedule, makeUpdate, planCase, planScheduleOf } from "./plan.js";
+import { NonFiniteError, type Optimizer } from "../../../src/index.ts";
+import { expectClose, largestOf } from "../close.ts";
+import { expectLeaves, expectSame, Largest } from "./compare.ts";
+import { type Fed, type Plan, Waiting } from "./dialect.ts";
+import { type GoldenCase, type GoldenSchedule, type GoldenStep, leavesOf, someElement, toTree } from "./format.ts";
+import type { GoldenFile } from "./index.ts";
+import { allCalls, has, makeSchedule, makeUpdate, planCase, planScheduleOf } from "./plan.ts";
 
 /** So that nothing falls out of the own files in silence; `shipped`: chains that `lanestep/warmed.wasm` has all loops of. */
 export const COUNTS: Record<
