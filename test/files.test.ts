@@ -9,9 +9,9 @@ import { expect, it } from "vitest";
 
 it("lanestep/files does in Node what test/runtimes asks of it", async () => {
   const runtimes = fileURLToPath(new URL("runtimes", import.meta.url));
-  const { filesIn } = await import(join(runtimes, "files-in.mjs"));
+  const { filesIn } = await import(join(runtimes, "scripts/files-in.mjs"));
   const project = await mkdtemp(join(tmpdir(), "lanestep-project-"));
-  for (const name of ["files.mjs", "writer.mjs"]) await cp(join(runtimes, name), join(project, name));
+  for (const name of ["files.mjs", "writer.mjs"]) await cp(join(runtimes, "scripts", name), join(project, name));
   await mkdir(join(project, "node_modules"));
   await symlink(process.cwd(), join(project, "node_modules/lanestep"));
   let count = 0;

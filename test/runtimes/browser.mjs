@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ARGS, findChromium } from "./chromium.mjs";
+import { ARGS, findChromium } from "./browsers/chromium.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
 /** @typedef {{ text: string, bytes: number[] }} Trained the page's words at the end, and its checkpoint */

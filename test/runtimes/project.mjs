@@ -4,7 +4,7 @@
 import { execFile } from "node:child_process";
 import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { goldenTexts, writeGolden } from "./golden.mjs";
@@ -19,8 +19,8 @@ import { goldenTexts, writeGolden } from "./golden.mjs";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const here = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
 
-/** Scripts that run in engines. */
-const FILES = ["workload.mjs", "script.mjs", "golden-script.mjs", "files.mjs", "writer.mjs"];
+/** Scripts that run in engines; in the project they stand side by side. */
+const FILES = ["workload.mjs", ...["script", "golden-script", "files", "writer"].map((name) => `scripts/${name}.mjs`)];
 
 /** Runs npm or npx. @param {string} command @param {string} cwd @param {string[]} args */
 const npm = async (command, cwd, ...args) =>
@@ -41,7 +41,7 @@ export async function inProject(body) {
     await npm("npm", project, "install", "--offline", "--no-audit", "--no-fund", `./${filename}`);
     const hashes = join("node_modules", "@noble", "hashes");
     await cp(here(hashes), join(project, hashes), { recursive: true });
-    for (const file of FILES) await cp(here(file), join(project, file));
+    for (const file of FILES) await cp(here(file), join(project, basename(file)));
     await npm(
       "npx",
       project,

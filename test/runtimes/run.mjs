@@ -6,13 +6,13 @@
 import { readFile } from "node:fs/promises";
 import { inBrowser } from "./browser.mjs";
 import { browsers } from "./browsers/rows.mjs";
-import { embeddedEngines } from "./embedded.mjs";
-import { scriptEngines } from "./engine.mjs";
-import { inExamples } from "./examples.mjs";
+import { embeddedEngines } from "./embedded/engines.mjs";
+import { inExamples } from "./examples/examples.mjs";
 import { inProject } from "./project.mjs";
-import { inWorkerd } from "./workerd.mjs";
-import { workerdRows } from "./workerd-rows.mjs";
-import { inWrangler } from "./wrangler.mjs";
+import { scriptEngines } from "./scripts/engines.mjs";
+import { workerdRows } from "./workers/rows.mjs";
+import { inWorkerd } from "./workers/workerd.mjs";
+import { inWrangler } from "./workers/wrangler.mjs";
 
 /** @typedef {import("./project.mjs").Context} Context */
 /** @typedef {import("./workload.mjs").Report} Report */
@@ -31,7 +31,7 @@ const engines = {
   ...scriptEngines,
   ...embeddedEngines,
   async *workerd(context) {
-    yield* inWorkerd();
+    yield* inWorkerd(context);
     yield* workerdRows(context);
     yield* inWrangler(context);
   },
@@ -43,8 +43,10 @@ const engines = {
   examples: inExamples,
 };
 
-/** The hash of all that WebAssembly computes: `node test/runtimes/run.mjs` prints it where it differs. */
-const { wasm: expected } = JSON.parse(await readFile(new URL("bits.json", import.meta.url), "utf8"));
+/** The hashes of all that a backend computes: `node test/runtimes/run.mjs` prints what differs. */
+const bits = JSON.parse(await readFile(new URL("bits.json", import.meta.url), "utf8"));
+/** @param {Path} path */
+const expected = (path) => bits[path === "reference" ? "reference" : "wasm"];
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(engines);
 const unknown = names.filter((name) => !Object.hasOwn(engines, name));
@@ -64,8 +66,7 @@ function checksOf(row) {
     check("the path that is taken by itself", backend.path, paths[0]),
     ...[...new Set([...paths, ...found])].map((path) => {
       if (!paths.includes(path)) return { name: `${where}: ${path}`, error: "is not a path of this place" };
-      const wanted = path === "reference" ? hashes.reference : expected;
-      return check(`${path}: 100 steps of all optimizers`, hashes[path] ?? "none", wanted ?? "a hash");
+      return check(`${path}: 100 steps of all optimizers`, hashes[path] ?? "none", expected(path));
     }),
     check("optimizers held, and right", held, 1000),
     check("optimizers dropped, and right", dropped, 10_000),
@@ -84,8 +85,8 @@ function tableOf(/** @type {readonly Row[]} */ rows) {
     const { hashes, nsPerParameter } = row;
     const taken = paths.filter((path) => hashes[path]);
     const shown = [...new Set(taken.map((path) => hashes[path] ?? ""))].map((hash) => {
-      const words = hash === expected ? " common" : taken.includes("reference") ? "" : " OTHER";
-      return `${hash.slice(0, 12)}${words}`;
+      const isCommon = taken.some((path) => hash === expected(path));
+      return `${hash.slice(0, 12)} ${isCommon ? "common" : "OTHER"}`;
     });
     lines.push([engine, version, where, taken.join(", "), shown.join(", "), nsPerParameter.toFixed(2)]);
   }

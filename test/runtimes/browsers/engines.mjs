@@ -9,7 +9,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { ARGS, findChromium, findProgram } from "../chromium.mjs";
+import { ARGS, findChromium, findProgram } from "./chromium.mjs";
 
 /** @typedef {import("./server.mjs").Browser} Browser */
 

@@ -5,10 +5,10 @@
 import { cp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { findChromium } from "../chromium.mjs";
 import { checkGolden } from "../golden.mjs";
 import { importsOf, resolvedWorkload } from "../resolved.mjs";
 import { bundlers, html } from "./bundles.mjs";
+import { findChromium } from "./chromium.mjs";
 import { findFirefox, findWebKit, openChromium, openFirefox, openWebKit } from "./engines.mjs";
 import { visit } from "./server.mjs";
 

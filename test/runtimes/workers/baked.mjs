@@ -14,7 +14,7 @@ import {
   radam,
   skipNonFinite,
   trace,
-} from "../../dist/index.js";
+} from "lanestep";
 
 const updates = {
   matrices: accumulate(lookahead(radam({ b2: 0.5, threshold: 4 })), { every: 2 }),
@@ -47,7 +47,7 @@ function write({ w, b }, step) {
 
 /**
  * Steps, one of them skipped, a checkpoint, an update by hand.
- * @param {import("../../src/backends/choose.js").InitOptions} options
+ * @param {import("lanestep").InitOptions} options
  */
 export async function run(options) {
   const first = await update.init(params(), { ...options, stats: true });

@@ -18,7 +18,7 @@ import { fileURLToPath } from "node:url";
  */
 export async function copyOf(project, example) {
   const folder = await mkdtemp(join(project, `${example}-`));
-  const source = fileURLToPath(new URL(`../../examples/${example}`, import.meta.url));
+  const source = fileURLToPath(new URL(`../../../examples/${example}`, import.meta.url));
   // Without what runs of it have left there: each check starts anew.
   const filter = (/** @type {string} */ path) => !/\bkept$|\.wrangler$|\.sqlite|\.safetensors$|\.wasm$/.test(path);
   await cp(source, folder, { recursive: true, filter });

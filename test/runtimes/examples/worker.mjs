@@ -8,21 +8,12 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { nodeOf } from "./engine.mjs";
-import { copyOf, output } from "./example-processes.mjs";
-import { inWorker } from "./workerd.mjs";
+import { inWorker } from "../workers/workerd.mjs";
+import { bundleByWrangler } from "../workers/wrangler.mjs";
+import { copyOf, output } from "./processes.mjs";
 
 /** @typedef {{ item: readonly string[], clicked: boolean }} Sample */
 /** @typedef {{ count: number, likely: number }} Learnt */
-
-/** Wrangler asks nothing of anybody. */
-const OFFLINE = {
-  CI: "1",
-  WRANGLER_SEND_METRICS: "false",
-  WRANGLER_SEND_ERROR_REPORTS: "false",
-  WRANGLER_HIDE_BANNER: "true",
-  WRANGLER_WRITE_LOGS: "false",
-};
 
 /** A copy whose chain is baked, and whose configuration finds lanestep in the project. @param {string} project */
 async function bakedCopy(project) {
@@ -206,9 +197,7 @@ export const inWorkerd = {
   async "bundled by wrangler, as its configuration says: the same bits"(project, workerd) {
     const folder = await bakedCopy(project);
     const here = await inNode(folder);
-    const cli = fileURLToPath(new URL("node_modules/wrangler/bin/wrangler.js", import.meta.url));
-    // Wrangler wants a newer Node than the library does.
-    await output(folder, [nodeOf(26), cli, "deploy", "--dry-run", "--outdir", "out"], OFFLINE);
+    await bundleByWrangler(folder, "out");
     const bundled = (await readdir(join(folder, "out"))).filter((name) => /\.(js|wasm)$/.test(name));
     const modules = bundled
       .sort() // of which the script has to be the first: the others' names begin with their hashes

@@ -1,3 +1,4 @@
+// @ts-check
 // The checks of workers that give the library no modules: bundled by the tools of workers out of a project that has the
 // package, and run by workerd. The condition `workerd` makes the library import its modules itself.
 
@@ -7,8 +8,8 @@ import { copyFile, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { isDeepStrictEqual, promisify } from "node:util";
-import { nodeOf } from "./engine.mjs";
-import { findWorkerd, inWorker } from "./workerd.mjs";
+import { findWorkerd, installed, nodeOf } from "../installed.mjs";
+import { inWorker } from "./workerd.mjs";
 
 const here = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
 const WORKER = "unconfigured-worker.mjs";
@@ -28,9 +29,7 @@ const bundlers = {
   async wrangler(folder, out) {
     const config = { name: "test", main: WORKER, compatibility_date: DATE };
     await writeFile(join(folder, "wrangler.json"), JSON.stringify(config));
-    const args = [here("node_modules/wrangler/bin/wrangler.js"), "deploy", "--dry-run", "--outdir", out];
-    // It wants a newer Node than the library does.
-    await promisify(execFile)(nodeOf(26), args, { cwd: folder, env: { ...process.env, ...quiet } });
+    await bundleByWrangler(folder, out);
   },
 
   async "esbuild that copies modules"(folder, out) {
@@ -51,7 +50,8 @@ const bundlers = {
   },
 };
 
-const quiet = {
+/** Wrangler asks nothing of anybody. */
+const OFFLINE = {
   CI: "1",
   NO_COLOR: "1",
   WRANGLER_SEND_METRICS: "false",
@@ -59,6 +59,13 @@ const quiet = {
   WRANGLER_HIDE_BANNER: "true",
   WRANGLER_WRITE_LOGS: "false",
 };
+
+/** What `wrangler deploy` would deploy of a folder. @param {string} folder @param {string} out */
+export async function bundleByWrangler(folder, out) {
+  const args = [installed("wrangler/bin/wrangler.js"), "deploy", "--dry-run", "--outdir", out];
+  // It wants a newer Node than the library does.
+  await promisify(execFile)(nodeOf(26), args, { cwd: folder, env: { ...process.env, ...OFFLINE } });
+}
 
 /** The configuration of what a bundler made: the script is what is no WebAssembly. */
 async function configure(/** @type {string} */ out) {
@@ -95,7 +102,7 @@ const expected = /** @type {const} */ ({
 
 /**
  * @param {{ project: string }} context a project that has the packed library installed
- * @returns {AsyncGenerator<import("./engine.mjs").Check>}
+ * @returns {AsyncGenerator<import("../run.mjs").Check>}
  */
 export async function* inWrangler({ project }) {
   const folder = join(project, "worker");
@@ -111,7 +118,7 @@ export async function* inWrangler({ project }) {
     try {
       await mkdir(out);
       await bundle(folder, out);
-      /** @type {import("./engine.mjs").Check[]} */
+      /** @type {import("../run.mjs").Check[]} */
       const checks = [];
       await inWorker(await findWorkerd(), await configure(out), async (ask) => {
         for (const [way, { name, path, what }] of Object.entries(expected)) {

@@ -8,14 +8,14 @@ import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import nodeResolve from "@rollup/plugin-node-resolve";
 import { rollup } from "rollup";
-import { bare, nodeOf } from "./engine.mjs";
-import { checkGolden } from "./golden.mjs";
-import { answer, run } from "./processes.mjs";
+import { checkGolden } from "../golden.mjs";
+import { bare, nodeOf } from "../installed.mjs";
+import { answer, run } from "../processes.mjs";
 
-/** @typedef {import("./processes.mjs").Command} Command */
-/** @typedef {import("./project.mjs").Context} Context */
-/** @typedef {import("./run.mjs").Adapter} Adapter */
-/** @typedef {import("./workload.mjs").Path} Path */
+/** @typedef {import("../processes.mjs").Command} Command */
+/** @typedef {import("../project.mjs").Context} Context */
+/** @typedef {import("../run.mjs").Adapter} Adapter */
+/** @typedef {import("../workload.mjs").Path} Path */
 
 const here = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
 
@@ -65,7 +65,7 @@ const inPath = (/** @type {string} */ name) =>
     .map((folder) => join(folder, name))
     .find(existsSync) ?? name;
 const python = process.env.LANESTEP_PYTHON ?? inPath("python3");
-const node = { command: [nodeOf(26), here("embedded-vm.mjs")], version: [nodeOf(26), "--version"] };
+const node = { command: [nodeOf(26), here("vm.mjs")], version: [nodeOf(26), "--version"] };
 
 /** @type {Record<string, readonly Host[]>} */
 const hosts = {
@@ -83,8 +83,8 @@ const hosts = {
   miniracer: [
     {
       engine: "V8 in MiniRacer",
-      command: [python, here("embedded.py")],
-      version: [python, here("embedded.py"), "--version"],
+      command: [python, here("miniracer.py")],
+      version: [python, here("miniracer.py"), "--version"],
       install: "pip install mini-racer==0.14.1 (into the Python that LANESTEP_PYTHON names)",
     },
   ],

@@ -8,9 +8,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout } from "node:timers/promises";
-import { run, start } from "./processes.mjs";
+import { run, start } from "../processes.mjs";
 
-/** @typedef {import("./processes.mjs").Command} Command */
+/** @typedef {import("../processes.mjs").Command} Command */
 
 const SIZE = 1 << 20;
 
@@ -69,7 +69,7 @@ const endings = {
 /**
  * @param {Command} command what runs a script, its path to be added
  * @param {string} project a folder with files.mjs and writer.mjs, and lanestep in its node_modules
- * @returns {AsyncGenerator<import("./run.mjs").Check>}
+ * @returns {AsyncGenerator<import("../run.mjs").Check>}
  */
 export async function* filesIn(command, project) {
   const { stdout, stderr, code } = await run(command, join(project, "files.mjs"));

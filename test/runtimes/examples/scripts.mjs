@@ -8,31 +8,29 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
-import { copyOf, output, refusal, startUntil } from "./example-processes.mjs";
+import { bun, deno, installed } from "../installed.mjs";
+import { copyOf, output, refusal, startUntil } from "./processes.mjs";
 
 /** @typedef {(project: string) => Promise<void>} Body */
 
-const here = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
 const NODE = process.execPath;
-export const DENO = here("node_modules/deno/deno");
-export const BUN = here("node_modules/bun/bin/bun.exe");
 
 /** As its task says it, with its permissions: the task itself is a process around this one, which a kill would leave. */
 async function denoCommand(/** @type {string} */ folder) {
   const { tasks } = JSON.parse(await readFile(join(folder, "deno.json"), "utf8"));
   const [, ...args] = tasks.train.split(" ");
-  return (/** @type {string[]} */ ...own) => /** @type {const} */ ([DENO, ...args, ...own]);
+  return (/** @type {string[]} */ ...own) => /** @type {const} */ ([deno, ...args, ...own]);
 }
 
 /** @type {Record<string, Body>} */
 export const inDeno = {
   async "its types, by its task"(project) {
-    await output(await copyOf(project, "deno"), [DENO, "task", "check"]);
+    await output(await copyOf(project, "deno"), [deno, "task", "check"]);
   },
 
   async "70 steps, a restart and 70 more are 140 steps, bit for bit; and it has learnt"(project) {
     const [stopped, whole] = [await copyOf(project, "deno"), await copyOf(project, "deno")];
-    const task = /** @type {const} */ ([DENO, "task", "train", "penguins.csv"]);
+    const task = /** @type {const} */ ([deno, "task", "train", "penguins.csv"]);
     await output(stopped, [...task, "70"]);
     assert.match(await output(stopped, [...task, "140"]), /^backend wasm \(linked\), from step 70 to 140$/m);
     const said = await output(whole, [...task, "140"]);
@@ -72,7 +70,7 @@ export const inDeno = {
 
 /** @param {string} folder @param {string} file */
 async function serveBun(folder, file) {
-  const server = await startUntil(folder, [BUN, "server.ts", file], /^listening on (\S+), (.*)$/, { PORT: "0" });
+  const server = await startUntil(folder, [bun, "server.ts", file], /^listening on (\S+), (.*)$/, { PORT: "0" });
   const [, origin, state] = server.found;
   return {
     state,
@@ -96,8 +94,8 @@ async function serveBun(folder, file) {
 /** @type {Record<string, Body>} */
 export const inBun = {
   async "its types"(project) {
-    const types = here("node_modules/@types");
-    const tsc = here("../../node_modules/typescript/bin/tsc");
+    const types = installed("@types");
+    const tsc = fileURLToPath(new URL("../../../node_modules/typescript/bin/tsc", import.meta.url));
     await output(await copyOf(project, "bun"), [NODE, tsc, "-p", ".", "--typeRoots", types]);
   },
 
@@ -152,10 +150,10 @@ export const inBun = {
       assert.equal((await (await server.ask("wanted?text=Lunch")).json()).count, 0);
       await refusal(
         folder,
-        [BUN, "server.ts", "open.sqlite"],
+        [bun, "server.ts", "open.sqlite"],
         /^cannot go on from "open\.sqlite": database is locked$/m,
       );
-      await refusal(folder, [BUN, "server.ts", "model.ts"], /^cannot go on from "model\.ts": file is not a database$/m);
+      await refusal(folder, [bun, "server.ts", "model.ts"], /^cannot go on from "model\.ts": file is not a database$/m);
     } finally {
       await server.end();
     }

@@ -1,7 +1,7 @@
 // Answers with what the steps of baked.mjs come to here, with one module of loops or another.
 
-import kernels from "../../dist/kernels.wasm";
-import warmed from "../../dist/warmed.wasm";
+import kernels from "lanestep/kernels.wasm";
+import warmed from "lanestep/warmed.wasm";
 import { run } from "./baked.mjs";
 import baked from "./baked.wasm";
 import other from "./other.wasm";

@@ -6,18 +6,19 @@ import { copyFile, mkdir, readdir, writeFile } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { importsOf, resolvedWorkload } from "./resolved.mjs";
-import { findWorkerd, inWorker } from "./workerd.mjs";
+import { findWorkerd } from "../installed.mjs";
+import { importsOf, resolvedWorkload } from "../resolved.mjs";
+import { inWorker } from "./workerd.mjs";
 
-/** @typedef {import("./run.mjs").Row} Row */
-/** @typedef {import("./run.mjs").Check} Check */
+/** @typedef {import("../run.mjs").Row} Row */
+/** @typedef {import("../run.mjs").Check} Check */
 
 const WORKER = "workload-worker.mjs";
 
 /** Files of the worker, beside its workload. @type {Readonly<Record<string, string>>} */
 const files = {
   [WORKER]: fileURLToPath(new URL(WORKER, import.meta.url)),
-  "answer.mjs": fileURLToPath(new URL("browsers/client/answer.mjs", import.meta.url)),
+  "answer.mjs": fileURLToPath(new URL("../browsers/client/answer.mjs", import.meta.url)),
 };
 
 /**
@@ -66,7 +67,7 @@ const WAYS = [
   { where: "no modules", conditions: [], ask: "", paths: ["reference"] },
 ];
 
-/** @param {import("./run.mjs").Context} context @returns {AsyncGenerator<Check | Row>} */
+/** @param {import("../run.mjs").Context} context @returns {AsyncGenerator<Check | Row>} */
 export async function* workerdRows({ project }) {
   const workerd = await findWorkerd();
   const { stdout } = await promisify(execFile)(workerd, ["--version"]);

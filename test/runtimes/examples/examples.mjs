@@ -1,0 +1,40 @@
+// @ts-check
+// The examples, each run by its engine, with the packed library, in a copy of its own in the scratch project.
+
+import { bun, deno, findWorkerd, requireInstalled } from "../installed.mjs";
+import { inBun, inDeno, inNode } from "./scripts.mjs";
+import { inWorkerd } from "./worker.mjs";
+
+/** @typedef {Record<string, (project: string, engine: string) => Promise<void>>} Checks */
+
+/** @type {Record<string, [find: () => string | Promise<string>, checks: Checks]>} */
+const examples = {
+  deno: [() => requireInstalled(deno), inDeno],
+  bun: [() => requireInstalled(bun), inBun],
+  "node-stream": [() => process.execPath, inNode],
+  worker: [findWorkerd, inWorkerd],
+};
+
+/**
+ * @param {{ project: string }} context the scratch project's folder: lanestep is its dependency
+ * @returns {AsyncGenerator<{ name: string, error?: string }>}
+ */
+export async function* inExamples({ project }) {
+  for (const [example, [find, checks]] of Object.entries(examples)) {
+    /** @type {string} */
+    let engine;
+    try {
+      engine = await find();
+    } catch (error) {
+      yield { name: `examples/${example}`, error: String(error) };
+      continue;
+    }
+    for (const [name, body] of Object.entries(checks)) {
+      const error = await body(project, engine).then(
+        () => undefined,
+        (reason) => reason.message,
+      );
+      yield { name: `examples/${example}: ${name}`, error };
+    }
+  }
+}

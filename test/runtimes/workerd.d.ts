@@ -1,0 +1,4 @@
+declare module "workerd" {
+  const found: { readonly default: string };
+  export default found;
+}
