@@ -12,7 +12,8 @@ import { rollup } from "rollup";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const tsc = join(root, "node_modules/typescript/bin/tsc");
-const options = "--ignoreConfig --noCheck --verbatimModuleSyntax --rewriteRelativeImportExtensions --module nodenext --target es2022 --types node";
+const options =
+  "--ignoreConfig --noCheck --verbatimModuleSyntax --rewriteRelativeImportExtensions --module nodenext --target es2022 --types node";
 
 /** What the cases import of the library, by the source's own name. @type {Record<string, string>} */
 const packed = { "src/index.js": "lanestep", "src/schedules/index.js": "lanestep/schedules" };
