@@ -1,48 +1,13 @@
 // @ts-check
-// The command line: what can be chosen, and the optimizers with rates that suit this task.
+// The command line: what can be chosen.
 
 import { parseArgs } from "node:util";
-import { adabelief, adagrad, adam, adamw, lamb, noisySgd, partition, radam, rmsprop, sgd, yogi } from "lanestep";
 import { TRAINING } from "./data.js";
+import { RECIPES } from "./recipes.js";
 
-/** @typedef {import("lanestep").Schedule} Schedule */
-/** @typedef {import("lanestep").Update} Update */
-/** @typedef {{ rate: number, create: (learningRate: Schedule, seed: number) => Update }} Recipe */
 /** @typedef {ReturnType<typeof readArguments>} Arguments */
 /** @typedef {{ optimizer: string, rate: number, epochs: number, batch: number, seed: number }} RunOptions */
 /** @typedef {{ [option in keyof RunOptions]?: string }} GivenOptions As they stand on the command line. */
-
-const DECAY = 0.01;
-
-/**
- * One update for the kernels, which are matrices, another for the biases: those want no weight decay.
- *
- * @param {Update} matrices
- * @param {Update} others
- */
-const byShape = (matrices, others) =>
-  partition({ matrices, others }, (_path, { shape }) => (shape.length > 1 ? "matrices" : "others"));
-
-/** Every optimizer of the library, with the peak of its learning rate. @type {Readonly<Record<string, Recipe>>} */
-export const RECIPES = {
-  adabelief: { rate: 0.003, create: (learningRate) => adabelief({ learningRate }) },
-  adagrad: { rate: 0.3, create: (learningRate) => adagrad({ learningRate }) },
-  adam: { rate: 0.003, create: (learningRate) => adam({ learningRate }) },
-  adamw: {
-    rate: 0.003,
-    create: (learningRate) => byShape(adamw({ learningRate, decay: DECAY }), adamw({ learningRate })),
-  },
-  lamb: {
-    rate: 0.01,
-    create: (learningRate) => byShape(lamb({ learningRate, decay: DECAY }), lamb({ learningRate })),
-  },
-  // Clipped to a norm of 1, a gradient's elements are about 0.003: noise of the default eta, 0.01, would drown them.
-  noisySgd: { rate: 1, create: (learningRate, seed) => noisySgd({ learningRate, eta: 1e-4, seed }) },
-  radam: { rate: 0.01, create: (learningRate) => radam({ learningRate }) },
-  rmsprop: { rate: 0.003, create: (learningRate) => rmsprop({ learningRate }) },
-  sgd: { rate: 0.1, create: (learningRate) => sgd({ learningRate, momentum: 0.9 }) },
-  yogi: { rate: 0.01, create: (learningRate) => yogi({ learningRate }) },
-};
 
 const NAMES = Object.keys(RECIPES);
 const DEFAULTS = { optimizer: "adamw", epochs: "8", batch: "64", seed: "1" };

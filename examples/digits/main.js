@@ -4,24 +4,15 @@
 import { setImmediate } from "node:timers/promises";
 import { chain, clipByGlobalNorm } from "lanestep";
 import { warmupCosine } from "lanestep/schedules";
-import {
-  commandToResume,
-  DEFAULT_FILE,
-  HELP,
-  RECIPES,
-  readArguments,
-  readRun,
-  requireSame,
-  UserError,
-} from "./arguments.js";
+import { commandToResume, DEFAULT_FILE, HELP, readArguments, readRun, requireSame, UserError } from "./arguments.js";
 import { readCheckpoint, requireWritable, restore, save } from "./checkpoint.js";
-import { batchesFrom, CLASSES, loadDigits, mulberry32, PIXELS, TRAINING, toBatch } from "./data.js";
-import { backward, classify, createParams, forward } from "./model.js";
+import { batchesFrom, mulberry32, TRAINING, toBatch } from "./data.js";
+import { loadDigits } from "./mnist.js";
+import { backward, classify, createParams, forward, SIZES } from "./model.js";
+import { MAX_NORM, RECIPES } from "./recipes.js";
 import { Progress, percent, showAnswers, whole } from "./report.js";
 import { Terminal } from "./terminal.js";
 
-const SIZES = [PIXELS, 128, 64, CLASSES];
-const MAX_NORM = 1;
 /** The part of all steps in which the rate climbs to its peak. */
 const WARM_UP = 0.05;
 /** As shells have it for what Ctrl-C ended. */

@@ -1,6 +1,11 @@
 // @ts-check
 // A multilayer perceptron by hand. It owns no arrays: it reads the optimizer's parameters and writes its gradients.
 
+import { CLASSES, PIXELS } from "./data.js";
+
+/** Inputs, hidden layers, outputs. */
+export const SIZES = [PIXELS, 128, 64, CLASSES];
+
 /** @typedef {{ kernel: Float32Array, bias: Float32Array }} Dense A layer; the kernel is inputs × outputs, row by row. */
 
 /**
