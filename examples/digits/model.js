@@ -64,16 +64,28 @@ export function backward(layers, grads, activations, labels) {
   const classes = probabilities.length / labels.length;
   // The loss's derivative by what the layer at hand puts out, before its activation function.
   let delta = probabilities.map((probability) => probability / labels.length);
-  let loss = 0;
   labels.forEach((label, example) => {
-    const index = example * classes + label;
-    // A probability may round to zero.
-    loss -= Math.log(Math.max(probabilities[index], 1e-30)) / labels.length;
-    delta[index] -= 1 / labels.length;
+    delta[example * classes + label] -= 1 / labels.length;
   });
   for (let layer = layers.length - 1; layer >= 0; layer--) {
     delta = backwardLayer(layers[layer], grads[layer], activations[layer], delta);
   }
+  return crossEntropy(probabilities, labels);
+}
+
+/**
+ * The mean over all examples.
+ *
+ * @param {Float32Array} probabilities row by row
+ * @param {Uint8Array} labels
+ */
+export function crossEntropy(probabilities, labels) {
+  const classes = probabilities.length / labels.length;
+  let loss = 0;
+  labels.forEach((label, example) => {
+    // A probability may round to zero.
+    loss -= Math.log(Math.max(probabilities[example * classes + label], 1e-30)) / labels.length;
+  });
   return loss;
 }
 

@@ -1,0 +1,29 @@
+// @ts-check
+// What the page is served with, besides its code: the trained network and some digits. Runs in Node, before Vite.
+
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { loadDigits } from "../digits/mnist.js";
+import { restored } from "./fine-tuning.js";
+import { packed, REHEARSAL } from "./packed.js";
+
+const path = (/** @type {string} */ relative) => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
+
+/** @param {string} folder */
+export async function prepare(folder) {
+  const checkpoint = path("digits.safetensors");
+  if (!existsSync(checkpoint)) {
+    console.log("There is no digits.safetensors yet: npm start -- --save digits.safetensors makes it.\n");
+    execFileSync(process.execPath, [path("examples/digits/main.js"), "--save", checkpoint], { stdio: "inherit" });
+  }
+  const trained = readFileSync(checkpoint);
+  await restored(trained).catch((error) => {
+    throw new Error(`The page cannot go on from digits.safetensors; without it, it trains one. ${error.message}`);
+  });
+  const { training, heldOut } = loadDigits();
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(`${folder}/digits.safetensors`, trained);
+  writeFileSync(`${folder}/digits.bin`, gzipSync(packed([...training.slice(0, REHEARSAL), ...heldOut])));
+}
