@@ -20,7 +20,9 @@ export async function prepare(folder) {
   }
   const trained = readFileSync(checkpoint);
   await restored(trained).catch((error) => {
-    throw new Error(`The page cannot go on from digits.safetensors; without it, it trains one. ${error.message}`);
+    throw new Error(
+      `The page does not go on from digits.safetensors (move it away, and it trains one): ${error.message}`,
+    );
   });
   const { training, heldOut } = loadDigits();
   mkdirSync(folder, { recursive: true });

@@ -13,7 +13,7 @@ export default defineConfig(async ({ isPreview }) => {
     publicDir,
     build: { outDir: path("build/browser/dist"), emptyOutDir: true, target: "es2022" },
     // lanestep loads what reads checkpoints when it is asked for one: a worker in pieces is a module.
-    worker: { format: "es" },
+    worker: { format: /** @type {const} */ ("es") },
     server: { fs: { allow: [path("")] } },
   };
 });
