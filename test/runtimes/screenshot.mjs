@@ -1,0 +1,49 @@
+// @ts-check
+// The pictures of the page for the README, light and dark: node test/runtimes/screenshot.mjs [folder]. Letters are those
+// of the machine; the ones in docs/ are in Inter.
+
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { servePage } from "./page/server.mjs";
+import { inProfile, learned, ready, sample, teach } from "./page/visitor.mjs";
+
+const folder = process.argv[2] ?? fileURLToPath(new URL("../../docs", import.meta.url));
+const WIDTH = 1120;
+/** @type {readonly (readonly [string, number])[]} */
+const LESSONS = [
+  ["a 9 like a g", 9],
+  ["a 1 with a long upstroke", 1],
+];
+
+const { address, close } = await servePage();
+try {
+  for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+    const options = {
+      colorScheme,
+      viewport: { width: WIDTH, height: 900 },
+      reducedMotion: /** @type {const} */ ("reduce"),
+    };
+    await inProfile(
+      address,
+      async (visitor) => {
+        const page = await visitor.open();
+        await ready(page);
+        for (const [k, [name, label]] of LESSONS.entries()) {
+          await sample(page, name);
+          await teach(page, label);
+          await learned(page, k + 1);
+        }
+        await page.mouse.move(0, 0);
+        await page.evaluate("document.activeElement.blur()");
+        const charts = await page.locator(".charts").boundingBox();
+        const height = Math.ceil((charts?.y ?? 0) + (charts?.height ?? 0) + 32);
+        const path = join(folder, colorScheme === "light" ? "demo.png" : "demo-dark.png");
+        await page.screenshot({ path, fullPage: true, clip: { x: 0, y: 0, width: WIDTH, height } });
+        console.log(path);
+      },
+      options,
+    );
+  }
+} finally {
+  await close();
+}
