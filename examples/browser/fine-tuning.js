@@ -23,11 +23,14 @@ import { digitOf } from "./packed.js";
 
 /** How many steps a correction is worth. */
 const STEPS = 100;
-/** How many digits make a batch: some of the visitor's, again and again, and some that the network knew before. */
-const OWN = 8;
-const REHEARSED = 24;
-/** A thirtieth of the peak in the training: at a tenth, eight corrections cost twice as much accuracy. */
-const RATE = 1e-4;
+/** How many digits make a batch: some of the visitor's, again and again, and more that the network knew before. */
+const OWN = 4;
+const REHEARSED = 28;
+/**
+ * A sixtieth of the peak in the training. Over six corrections 95.4 % of the held-out digits were read rightly at worst;
+ * with twice the rate and eight digits of the visitor's in a batch 94.8 %.
+ */
+const RATE = 5e-5;
 /** How many steps make a point of the chart, and how many a count on the held-out digits. */
 const POINT = 4;
 const COUNT = 20;

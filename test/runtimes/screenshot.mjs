@@ -8,7 +8,9 @@ import { servePage } from "./page/server.mjs";
 import { inProfile, learned, ready, sample, teach } from "./page/visitor.mjs";
 
 const folder = process.argv[2] ?? fileURLToPath(new URL("../../docs", import.meta.url));
-const WIDTH = 1120;
+/** About as wide as a README is shown, in letters that fit. */
+const WIDTH = 900;
+const LETTERS = ":root { font-size: 14px }";
 /** @type {readonly (readonly [string, number])[]} */
 const LESSONS = [
   ["a 9 like a g", 9],
@@ -27,6 +29,7 @@ try {
       address,
       async (visitor) => {
         const page = await visitor.open();
+        await page.addStyleTag({ content: LETTERS });
         await ready(page);
         for (const [k, [name, label]] of LESSONS.entries()) {
           await sample(page, name);
@@ -35,8 +38,8 @@ try {
         }
         await page.mouse.move(0, 0);
         await page.evaluate("document.activeElement.blur()");
-        const charts = await page.locator(".charts").boundingBox();
-        const height = Math.ceil((charts?.y ?? 0) + (charts?.height ?? 0) + 32);
+        const end = await page.locator("#figures").boundingBox();
+        const height = Math.ceil((end?.y ?? 0) + (end?.height ?? 0) + 32);
         const path = join(folder, colorScheme === "light" ? "demo.png" : "demo-dark.png");
         await page.screenshot({ path, fullPage: true, clip: { x: 0, y: 0, width: WIDTH, height } });
         console.log(path);
