@@ -55,8 +55,9 @@ export class Visitor {
   /** Starts the browser, again if it runs. */
   async start() {
     await this.context?.close();
-    const options = { executablePath: findChromium(), args: ARGS, ...this.options };
+    const options = { executablePath: findChromium(), args: ARGS, timeout: 0, ...this.options };
     const context = await chromium.launchPersistentContext(this.profile, options);
+    context.setDefaultTimeout(300_000); // Tests no speed: a page that is stuck fails in the end.
     const { problems, address } = this;
     context.on("weberror", (error) => problems.push(String(error.error())));
     context.on("console", (message) => {
