@@ -1,7 +1,7 @@
 // @ts-check
 // What the network takes the drawing for, and the ten buttons that tell it what it was.
 
-import { CLASSES } from "../digits/data.js";
+import { CLASSES, PIXELS } from "../digits/data.js";
 import { byId, drawImage, element, percent } from "./dom.js";
 
 export class Answer {
@@ -26,7 +26,7 @@ export class Answer {
       button.classList.toggle("is-answer", label === reading?.answer);
     });
     byId("digit").textContent = reading ? `${reading.answer}` : "–";
-    drawImage(/** @type {HTMLCanvasElement} */ (byId("seen")), reading?.image ?? new Uint8Array(784));
+    drawImage(/** @type {HTMLCanvasElement} */ (byId("seen")), reading?.image ?? new Uint8Array(PIXELS));
     // Said once, when the stroke has ended.
     if (words !== null && byId("answer").textContent !== words) byId("answer").textContent = words;
   }

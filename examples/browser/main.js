@@ -19,8 +19,6 @@ import { showYours } from "./yours.js";
 let network = null;
 /** @type {import("./packed.js").Sample[]} */
 let samples = [];
-/** Whether the worker has learned what there was to learn. */
-let isDone = false;
 
 const teaching = /** @type {HTMLFieldSetElement} */ (byId("teach"));
 
@@ -64,7 +62,6 @@ function teach(label) {
   pad.finish();
   const sample = { label, image: encoded(reading.image) };
   samples.push(sample);
-  isDone = false;
   ask({ type: "teach", sample });
   note(`Learning that this is a ${label} …`);
 }
@@ -126,15 +123,14 @@ function receive(report) {
       network.now = report.params;
       learning.progress(report.point, report.figures, report.done);
       if (report.point.accuracy !== null) showYours(samples, network.trained, network.now);
-      isDone = report.done === 1;
       // The answer changes while it learns; it is said when it has.
-      read(isDone);
+      read(report.done === 1);
       break;
     case "kept":
-      if (isDone) note(`It has learned from ${counted(samples.length)}.`);
+      if (report.learned !== null) note(`It has learned from ${counted(report.learned)}.`);
       break;
     case "unkept":
-      if (isDone) note(`It has learned from ${counted(samples.length)}, but could not keep it.`);
+      if (report.learned !== null) note(`It has learned from ${counted(report.learned)}, but could not keep it.`);
       byId("place").textContent = `It is not kept: this browser refused (${report.reason}). It is gone with the page.`;
       break;
     case "refused":

@@ -15,14 +15,15 @@ import { openStore } from "./store.js";
 /** @typedef {{ rate: number | null, gradNorm: number, updateNorm: number | null, paramNorm: number, clipped: boolean, optimizerMs: number, stepMs: number }} Figures */
 /**
  * What the worker posts. `trained`: the network of `npm start` is loaded; `elsewhere`: another tab fine-tunes, and this one
- * waits; `ready`: samples can come; `progress`: a point of the chart; `kept` and `unkept`: what became of a checkpoint;
+ * waits; `ready`: samples can come; `progress`: a point of the chart; `kept` and `unkept`: what became of a checkpoint, and
+ * from how many samples all is learned, if it is;
  * `refused`: there is one that cannot be gone on from; `failed`: nothing goes on.
  * @typedef {{ type: "trained", params: Params, count: number, backend: import("lanestep").BackendInfo }
  *   | { type: "elsewhere" }
  *   | { type: "ready", params: Params, samples: Sample[], history: Point[], place: string | null }
  *   | { type: "progress", params: Params, point: Point, done: number, figures: Figures }
- *   | { type: "kept" }
- *   | { type: "unkept", reason: string }
+ *   | { type: "kept", learned: number | null }
+ *   | { type: "unkept", learned: number | null, reason: string }
  *   | { type: "refused", reason: string }
  *   | { type: "failed", reason: string }} Report
  */
@@ -58,7 +59,10 @@ async function load(url) {
   return response;
 }
 
-/** One tab alone fine-tunes, until it is closed. Over plain HTTP from another machine there are no locks: the last one to keep wins. */
+/**
+ * One tab alone fine-tunes, until it is closed. Over plain HTTP from another machine there are no locks: the last one to
+ * keep wins.
+ */
 async function lock() {
   if (!navigator.locks) return;
   /** @type {(options: LockOptions) => Promise<boolean>} */
@@ -122,12 +126,13 @@ async function run() {
       place: store?.place ?? null,
     });
   const keep = async () => {
+    const learned = tuning.isDone ? tuning.memory.samples.length : null;
     try {
       if (!store) throw new Error(refusal);
       await store.write(tuning.chunks());
-      post({ type: "kept" });
+      post({ type: "kept", learned });
     } catch (error) {
-      post({ type: "unkept", reason: /** @type {Error} */ (error).message });
+      post({ type: "unkept", learned, reason: /** @type {Error} */ (error).message });
     }
   };
   const startOver = async () => {

@@ -88,6 +88,7 @@ const checks = {
     const page = await visitor.open();
     await ready(page);
     await tabTo(page, "pad");
+    assert.ok(await page.getByRole("application", { name: "Drawing pad", exact: true }).isVisible());
     // A seven: its corners.
     await press(page, "ArrowLeft", 4);
     await press(page, "ArrowUp", 6);
@@ -130,10 +131,11 @@ const checks = {
     const before = await page.evaluate(() => scrollY);
     const session = await page.context().newCDPSession(page);
     for (const [type, y] of /** @type {const} */ ([
-      ["touchStart", 0.1],
-      ["touchMove", 0.3],
+      // Upwards: where the pad let it, that would move the page.
+      ["touchStart", 0.9],
       ["touchMove", 0.6],
-      ["touchMove", 0.9],
+      ["touchMove", 0.3],
+      ["touchMove", 0.1],
       ["touchEnd", null],
     ])) {
       const touchPoints = y === null ? [] : [{ x: box.x + box.width / 2, y: box.y + y * box.height }];
