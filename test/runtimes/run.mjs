@@ -4,7 +4,7 @@
 // `npm ci --prefix test/runtimes`; of those that do not, the failure names the command that installs them.
 
 import { readFile } from "node:fs/promises";
-import { inBrowser } from "./browser.mjs";
+import { inBrowser } from "./browsers/page/checks.mjs";
 import { browsers } from "./browsers/rows.mjs";
 import { embeddedEngines } from "./embedded/engines.mjs";
 import { inExamples } from "./examples/examples.mjs";

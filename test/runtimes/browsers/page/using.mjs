@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
-import { restored } from "../../../examples/browser/fine-tuning.js";
+import { restored } from "../../../../examples/browser/fine-tuning.js";
 import {
   answer,
   drawByMouse,

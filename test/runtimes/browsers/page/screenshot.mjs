@@ -1,13 +1,13 @@
 // @ts-check
-// The pictures of the page for the README, light and dark: node test/runtimes/screenshot.mjs [folder]. Letters are those
+// The pictures of the page for the README, light and dark: node test/runtimes/browsers/page/screenshot.mjs [folder]. Letters are those
 // of the machine; the ones in docs/ are in Inter.
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { servePage } from "./page/server.mjs";
-import { inProfile, learned, ready, sample, teach } from "./page/visitor.mjs";
+import { servePage } from "./server.mjs";
+import { inProfile, learned, ready, sample, teach } from "./visitor.mjs";
 
-const folder = process.argv[2] ?? fileURLToPath(new URL("../../docs", import.meta.url));
+const folder = process.argv[2] ?? fileURLToPath(new URL("../../../../docs", import.meta.url));
 /** About as wide as a README is shown, in letters that fit. */
 const WIDTH = 900;
 const LETTERS = ":root { font-size: 14px }";

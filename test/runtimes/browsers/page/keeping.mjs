@@ -2,7 +2,6 @@
 // What the page keeps: training that is left and gone on with is, bit for bit, training that was not.
 
 import assert from "node:assert/strict";
-import { readMetadata } from "../../../dist/safetensors.js";
 import {
   answer,
   drawByMouse,
@@ -16,6 +15,9 @@ import {
   teach,
   words,
 } from "./visitor.mjs";
+
+/** @type {typeof import("../../../../src/safetensors.ts")} */
+const { readMetadata } = await import(new URL("../../../../dist/safetensors.js", import.meta.url).href);
 
 /** @typedef {import("./visitor.mjs").Page} Page */
 /** @typedef {import("./visitor.mjs").Visitor} Visitor */

@@ -1,11 +1,11 @@
 // @ts-check
 // The checks of the page of examples/browser, in Chromium.
 
-import { keepingChecks } from "./page/keeping.mjs";
-import { servePage } from "./page/server.mjs";
-import { usingChecks } from "./page/using.mjs";
+import { keepingChecks } from "./keeping.mjs";
+import { servePage } from "./server.mjs";
+import { usingChecks } from "./using.mjs";
 
-/** @returns {AsyncGenerator<import("./engine.mjs").Check>} */
+/** @returns {AsyncGenerator<import("../../run.mjs").Check>} */
 export async function* inBrowser() {
   const { address, close } = await servePage();
   try {

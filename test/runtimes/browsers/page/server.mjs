@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, preview } from "vite";
 
-const root = fileURLToPath(new URL("../../../examples/browser", import.meta.url));
+const root = fileURLToPath(new URL("../../../../examples/browser", import.meta.url));
 
 /** @type {Record<string, (number: string) => string>} */
 const conditions = {
