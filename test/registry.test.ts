@@ -122,6 +122,11 @@ describe("one entry a rule: the sets agree", () => {
 
 describe("an optimizer is a chain and nothing more", () => {
   const optimizers = "adabelief adagrad adam adamw lamb noisySgd radam rmsprop sgd yogi".split(" ");
+  it("all of them run in every engine, by the matrix", () => {
+    const workload = readFileSync("test/runtimes/workload.mjs", "utf8");
+    const called = optimizers.filter((name) => new RegExp(`\\b${name}\\(`).test(workload));
+    expect(called).toEqual(optimizers);
+  });
   it.each(optimizers)("%s", (name) => {
     const make = (lanestep as unknown as Record<string, () => Update>)[name]!;
     expect(make()).toBeInstanceOf(Update);
