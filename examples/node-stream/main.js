@@ -5,7 +5,7 @@
 //
 //   npm ci                           in a clone of the repository; in a project of your own: npm i lanestep
 //   node examples/node-stream/main.js
-//   node examples/node-stream/main.js --passes 40 --data FILE.csv.gz --checkpoint digits.safetensors
+//   node examples/node-stream/main.js --passes 40 --data FILE.csv.gz --checkpoint stream.safetensors
 
 import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -32,7 +32,7 @@ async function train() {
     options: {
       passes: { type: "string", default: "20" },
       data: { type: "string", default: fileURLToPath(new URL("digits.csv.gz", import.meta.url)) },
-      checkpoint: { type: "string", default: "digits.safetensors" },
+      checkpoint: { type: "string", default: "stream.safetensors" },
     },
   });
   const { data, checkpoint } = values;
