@@ -3,12 +3,12 @@
 
 import { execFile } from "node:child_process";
 import { copyFile, mkdir, readdir, writeFile } from "node:fs/promises";
-import { dirname, extname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { findWorkerd } from "../installed.mjs";
 import { importsOf, resolvedWorkload } from "../resolved.mjs";
-import { inWorker } from "./workerd.mjs";
+import { configOf, inWorker } from "./workerd.mjs";
 
 /** @typedef {import("../run.mjs").Row} Row */
 /** @typedef {import("../run.mjs").Check} Check */
@@ -36,28 +36,11 @@ async function configure(project, folder, imports) {
   const packed = await Promise.all(
     packages.map(async (path) => (await readdir(join(project, path))).map((name) => `${path}/${name}`)),
   );
-  const modules = [
-    ...[WORKER, "answer.mjs", "workload.mjs", "loops.wasm"].map((name) => [name, name]), // the first one is the worker
-    ...packed.flat().map((name) => [name, `../${name}`]),
-  ].flatMap(([name = "", path]) => {
-    const kind = { ".js": "esModule", ".mjs": "esModule", ".wasm": "wasm" }[extname(name)];
-    return kind ? [`    (name = "${name}", ${kind} = embed "${path}"),\n`] : [];
-  });
+  const own = [WORKER, "answer.mjs", "workload.mjs", "loops.wasm"]; // the first one is the worker
+  const modules = [...own, ...packed.flat().filter((name) => /\.(js|wasm)$/.test(name))];
   const config = join(folder, "config.capnp");
-  await writeFile(
-    config,
-    `using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
-  services = [(name = "test", worker = .worker)],
-  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "test")],
-);
-const worker :Workerd.Worker = (
-  modules = [
-${modules.join("")}  ],
-  compatibilityDate = "2026-11-01",
-);
-`,
-  );
+  const named = modules.map((name) => /** @type {const} */ ([name, own.includes(name) ? name : `../${name}`]));
+  await writeFile(config, configOf(named, "2026-11-01"));
   return config;
 }
 

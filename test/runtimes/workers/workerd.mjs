@@ -41,35 +41,52 @@ export async function inWorker(workerd, config, body, options = []) {
   }
 }
 
-const dist = "../node_modules/lanestep/dist";
-const CONFIG = `using Workerd = import "/workerd/workerd.capnp";
+/**
+ * A configuration that serves one worker.
+ * @param {Iterable<readonly [name: string, file: string]>} modules the first one is the worker; files beside the configuration
+ * @param {string} date its compatibility date
+ */
+export function configOf(modules, date) {
+  const lines = Array.from(modules, ([name, file]) => {
+    const kind = file.endsWith(".wasm") ? "wasm" : "esModule";
+    return `    (name = "${name}", ${kind} = embed "${file}"),\n`;
+  });
+  return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [(name = "test", worker = .worker)],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "test")],
 );
 const worker :Workerd.Worker = (
   modules = [
-    (name = "baked-worker.mjs", esModule = embed "baked-worker.mjs"),
-    (name = "baked.mjs", esModule = embed "baked.mjs"),
-    (name = "baked.wasm", wasm = embed "baked.wasm"),
-    (name = "other.wasm", wasm = embed "other.wasm"),
-    (name = "lanestep", esModule = embed "${dist}/index.js"),
-    (name = "core.js", esModule = embed "${dist}/core.js"),
-    (name = "restore.js", esModule = embed "${dist}/restore.js"),
-    (name = "safetensors-read.js", esModule = embed "${dist}/safetensors-read.js"),
-    (name = "lanestep/kernels.wasm", wasm = embed "${dist}/kernels.wasm"),
-    (name = "lanestep/warmed.wasm", wasm = embed "${dist}/warmed.wasm"),
-  ],
-  compatibilityDate = "2025-01-01",
+${lines.join("")}  ],
+  compatibilityDate = "${date}",
 );
 `;
+}
+
+/** By the names that imports come to. */
+const own = ["baked-worker.mjs", "baked.mjs", "baked.wasm", "other.wasm"];
+const library = {
+  lanestep: "index.js",
+  "core.js": "core.js",
+  "restore.js": "restore.js",
+  "safetensors-read.js": "safetensors-read.js",
+  "lanestep/kernels.wasm": "kernels.wasm",
+  "lanestep/warmed.wasm": "warmed.wasm",
+};
 
 /** Groups, gates, averages, statistics and a checkpoint come to the bits of Node's linked loops. @param {string} project */
 async function checkBaked(project) {
   const folder = join(project, "baked");
   await mkdir(folder);
   for (const name of ["baked.mjs", "baked-worker.mjs"]) await copyFile(here(name), join(folder, name));
-  await writeFile(join(folder, "config.capnp"), CONFIG);
+  const modules = [
+    ...own.map((name) => /** @type {const} */ ([name, name])),
+    ...Object.entries(library).map(
+      ([name, file]) => /** @type {const} */ ([name, `../node_modules/lanestep/dist/${file}`]),
+    ),
+  ];
+  await writeFile(join(folder, "config.capnp"), configOf(modules, "2025-01-01"));
   const cli = join(project, "node_modules/lanestep/dist/cli.js");
   const bake = (/** @type {string[]} */ ...args) =>
     promisify(execFile)(process.execPath, [cli, "bake", "baked.mjs", ...args], { cwd: folder });

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { isDeepStrictEqual, promisify } from "node:util";
 import { findWorkerd, installed, nodeOf } from "../installed.mjs";
-import { inWorker } from "./workerd.mjs";
+import { configOf, inWorker } from "./workerd.mjs";
 
 const here = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
 const WORKER = "unconfigured-worker.mjs";
@@ -70,25 +70,10 @@ export async function bundleByWrangler(folder, out) {
 /** The configuration of what a bundler made: the script is what is no WebAssembly. */
 async function configure(/** @type {string} */ out) {
   const names = (await readdir(out, { recursive: true })).filter((name) => /\.(js|wasm)$/.test(name));
-  const modules = names.map((name) => {
-    const kind = name.endsWith(".wasm") ? "wasm" : "esModule";
-    return { kind, text: `(name = "${name}", ${kind} = embed "${name}")` };
-  });
-  modules.sort((a, b) => (a.kind < b.kind ? -1 : 1)); // the first one is the worker
+  names.sort((a, b) => Number(a.endsWith(".wasm")) - Number(b.endsWith(".wasm"))); // the first one is the worker
   const config = join(out, "config.capnp");
-  await writeFile(
-    config,
-    `using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
-  services = [(name = "test", worker = .worker)],
-  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "test")],
-);
-const worker :Workerd.Worker = (
-  modules = [${modules.map(({ text }) => text).join(", ")}],
-  compatibilityDate = "${DATE}",
-);
-`,
-  );
+  const modules = names.map((name) => /** @type {const} */ ([name, name]));
+  await writeFile(config, configOf(modules, DATE));
   return config;
 }
 
