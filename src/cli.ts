@@ -7,6 +7,7 @@ import { parse, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { bake } from "./bake.ts";
+import { version } from "./generated/fingerprint.ts";
 import type { Update } from "./update.ts";
 
 const HELP = `lanestep bake <module> [-o <file>] [--export <name>]
@@ -18,8 +19,9 @@ Links the loops of a chain ahead of time, for engines that take WebAssembly only
   -o, --out        the file to write; by default the module's name with .wasm in the place of its extension
   --export <name>  which export holds the chain; by default "default"
   -h, --help       this text
+  -v, --version    lanestep's version: a baked module serves no other whose arithmetic has changed
 
-The file goes to init, with the kernels that the package has:
+The file goes to init; with the kernels too where the export condition "workerd" is not set:
 
   import module from "./chain.wasm";
   import kernels from "lanestep/kernels.wasm";
@@ -32,6 +34,7 @@ class UserError extends Error {}
 async function main(args: string[]): Promise<string> {
   const { values, positionals } = read(args);
   if (values.help) return HELP;
+  if (values.version) return `${version}\n`;
   const [command, module, ...more] = positionals;
   if (command !== "bake")
     throw new UserError(`${command ? `no command "${command}"` : "no command"}; there is "bake", and --help`);
@@ -65,6 +68,7 @@ function read(args: string[]) {
     out: { type: "string", short: "o" },
     export: { type: "string", default: "default" },
     help: { type: "boolean", short: "h", default: false },
+    version: { type: "boolean", short: "v", default: false },
   } as const;
   try {
     return parseArgs({ args, options, allowPositionals: true });
@@ -77,6 +81,11 @@ async function load(file: string, module: string, name: string): Promise<unknown
   if (!existsSync(file)) throw new UserError(`there is no file "${module}"`);
   const url = pathToFileURL(file).href;
   const exported: Record<string, unknown> = await import(url).catch((error) => {
+    if (error?.code === "ERR_UNKNOWN_FILE_EXTENSION" && /\.m?ts$/.test(file)) {
+      throw new UserError(
+        `this Node loads no TypeScript: give "${module}" to a later one, to Deno or Bun, or give JavaScript`,
+      );
+    }
     // Of the stack what stands in the module itself.
     const lines = String(error?.stack ?? error).split("\n");
     throw new UserError(
@@ -114,7 +123,9 @@ async function called(given: unknown, where: string): Promise<unknown> {
 
 let isOver = false;
 process.on("exit", () => {
-  if (!isOver) process.stderr.write("lanestep: the module waits for a promise that never settles\n");
+  if (isOver) return;
+  process.stderr.write("lanestep: the module waits for a promise that never settles, or ends the process\n");
+  process.exitCode ||= 13; // Node's own code for such a promise
 });
 
 try {

@@ -100,7 +100,9 @@ export function readOptions<Spec extends OptionSpec>(
   }
   const resolved: Record<string, unknown> = {};
   for (const [name, { initial, expected, is, range }] of Object.entries(spec)) {
-    const value = options[name] === undefined ? initial : options[name];
+    // Not what a page has put on Object.prototype.
+    const own = Object.hasOwn(options, name) ? options[name] : undefined;
+    const value = own === undefined ? initial : own;
     if (!is(value)) {
       const found = value === undefined ? "missing" : show(value);
       throw new TypeError(`${caller}: ${name} is ${found}, expected ${expected}`);

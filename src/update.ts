@@ -10,7 +10,7 @@ import { type Chain, placeRules } from "./program/chain.ts";
 import { groupLeaves, type Program, programOf } from "./program/program.ts";
 import { Runner } from "./program/runner.ts";
 import { type Host, newHost, StepValues } from "./program/values.ts";
-import { isPlainObject, show } from "./show.ts";
+import { isPlainObject, show, tagOf } from "./show.ts";
 import { readTree, type Tree } from "./tree/layout.ts";
 import type { FoundLeaf } from "./tree/leaf.ts";
 import type { BoundRule, Rule } from "./updates/rule.ts";
@@ -208,7 +208,7 @@ const compiled = option<object | undefined>(
   undefined,
   "a WebAssembly.Module",
   (value): value is object | undefined =>
-    value === undefined || (typeof WebAssembly === "object" && value instanceof WebAssembly.Module),
+    value === undefined || (Object(value) === value && tagOf(value as object) === "WebAssembly.Module"),
 );
 
 /** Of `init` and of `restore`. */

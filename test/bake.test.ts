@@ -365,11 +365,12 @@ describe("the command", () => {
   it.each([
     ["a function whose promise never settles", "export default () => new Promise(() => {});"],
     ["a module that waits for ever", "await new Promise(() => {});"],
+    ["a module that ends the process", "process.exit(0);"],
   ])("says so where nothing comes of %s", (_name, code) => {
     write("never.mjs", code);
     const { status, stdout, stderr } = lanestep("bake", "never.mjs");
     expect({ status, stdout }).toEqual({ status: 13, stdout: "" });
-    expect(stderr).toContain("lanestep: the module waits for a promise that never settles\n");
+    expect(stderr).toContain("lanestep: the module waits for a promise that never settles, or ends the process\n");
   });
 
   it("refuses too many combinations in a sentence", () => {
@@ -380,6 +381,16 @@ describe("the command", () => {
     const { status, stderr } = lanestep("bake", "many.mjs");
     expect(status).toBe(1);
     expect(stderr).toMatch(/^lanestep: "many\.mjs": labels and masks can meet in 8192 combinations, .*\n$/);
+  });
+
+  it("tells its version, and that an older Node loads no TypeScript", () => {
+    const { version } = JSON.parse(readFileSync("package.json", "utf8"));
+    expect(lanestep("--version")).toEqual({ status: 0, stdout: `${version}\n`, stderr: "" });
+    write("chain.ts", "export default adam();");
+    const { status, stderr } = lanestep("bake", "chain.ts");
+    const loadsTypeScript = "typescript" in process.features && process.features.typescript !== false;
+    expect(status).toBe(loadsTypeScript ? 0 : 1);
+    if (!loadsTypeScript) expect(stderr).toMatch(/^lanestep: this Node loads no TypeScript: .*\n$/);
   });
 
   it("tells how it is used", () => {

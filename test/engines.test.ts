@@ -1,6 +1,7 @@
 // Engines that compile little or nothing at run time, and those without WebAssembly: what runs there, and what it says.
 
 import { readFileSync } from "node:fs";
+import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { bake } from "../src/bake.ts";
 import * as linked from "../src/index.ts";
@@ -182,6 +183,43 @@ describe("a loop that is refused when it is first wanted", () => {
   });
 });
 
+it("modules of another realm, as of a page's frame, are taken", () => {
+  const module = runInNewContext("new WebAssembly.Module(bytes)", { bytes: readFileSync("dist/warmed.wasm") });
+  expect(module).not.toBeInstanceOf(WebAssembly.Module);
+  const optimizer = linked.adam().initSync(params(), { module });
+  expect(optimizer.backend.path).toBe("warmed");
+  expect(run(optimizer)).toEqual(run(linked.adam().initSync(params())));
+});
+
+describe("an engine that compiles while a program starts, and refuses it ever after", () => {
+  const small = () => ({ w: Float32Array.of(1, 2) });
+
+  it("steps, with statistics too, from then on", async () => {
+    const { accumulate, adamw, chain, clipByGlobalNorm, trace } = await freshLibrary();
+    const update = accumulate(chain(trace(), clipByGlobalNorm(), adamw()), { every: 2 });
+    for (const options of [{}, { stats: true }]) {
+      const [here, there] = [1, 2].map(() => update.initSync(small(), options)) as [linked.Optimizer, linked.Optimizer];
+      const grads = { w: Float32Array.of(3, -1) };
+      for (let step = 0; step < 4; step++) here.step(grads);
+      refuseToCompile();
+      for (let step = 0; step < 4; step++) there.step(grads);
+      Object.assign(WebAssembly, compile);
+      expect(bitsIn([there.params, there.state])).toEqual(bitsIn([here.params, here.state]));
+    }
+  });
+
+  it("refuses an update that wants other loops before anything has changed", async () => {
+    const { adamw, chain, clipByGlobalNorm, trace } = await freshLibrary();
+    const optimizer = chain(trace(), clipByGlobalNorm(), adamw()).initSync(small());
+    optimizer.step({ w: Float32Array.of(3, -1) });
+    const before = bitsIn([optimizer.params, optimizer.state]);
+    refuseToCompile();
+    for (let i = 0; i < 2; i++) expect(() => optimizer.update()).toThrow(/code generation disallowed/);
+    expect(bitsIn([optimizer.params, optimizer.state])).toEqual(before);
+    expect(optimizer.count).toBe(1);
+  });
+});
+
 describe("without WebAssembly SIMD the reference backend stands in", () => {
   it("where nothing compiles, with one warning", async () => {
     refuseToCompile();
@@ -215,6 +253,25 @@ describe("without WebAssembly SIMD the reference backend stands in", () => {
     const { adam } = await freshLibrary();
     await expect(adam().init(params())).rejects.toThrow(RangeError);
     expect(warnings).toEqual([]);
+  });
+
+  it("where only a small model's kernels were compiled in time", async () => {
+    const { adam } = await freshLibrary();
+    const small = () => ({ w: Float32Array.of(1, 2) });
+    adam().initSync(small());
+    refuseToCompile();
+    expect(adam().initSync(small()).backend.path).toBe("linked");
+    const large = adam().initSync(params());
+    expect(large.backend).toMatchObject({ name: "reference", path: "reference" });
+    expect(warnings).toHaveLength(1);
+    expect(large.step()).toBe(true);
+  });
+
+  it.each([null, {}, { log() {} }])("where the console is %j, without a word", async (console) => {
+    refuseToCompile();
+    const { adam } = await freshLibrary();
+    vi.stubGlobal("console", console);
+    expect(adam().initSync(params()).backend.path).toBe("reference");
   });
 
   it("where there is no WebAssembly, silently if so wanted", async () => {

@@ -44,6 +44,16 @@ const defaults = { learningRate: 1e-3, b1: 0.9, b2: 0.999, eps: 1e-8, decay: 0, 
 const read = (given?: unknown) => readOptions("adam", given, spec);
 
 describe("readOptions", () => {
+  it("takes nothing that stands on Object.prototype", () => {
+    const polluted = Object.prototype as { b1?: number };
+    polluted.b1 = 0.25;
+    try {
+      expect(read({ b2: 0.5 })).toEqual({ ...defaults, b2: 0.5 });
+    } finally {
+      delete polluted.b1;
+    }
+  });
+
   it("fills in the defaults, for an explicit undefined too", () => {
     expect(read()).toEqual(defaults);
     expect(read({})).toEqual(defaults);

@@ -43,8 +43,8 @@ export interface Engine {
   view(id: PlaneId, leaf: LayoutLeaf): Float32Array<ArrayBuffer> | null;
   /** All of a plane, padding included, in one piece or several. */
   spans(id: PlaneId): readonly Float32Array<ArrayBuffer>[];
-  /** A step begins. */
-  begin(): void;
+  /** A step begins: what it needs is made ready before it changes anything. */
+  begin(sink: "apply" | "emit"): void;
   stage(group: number, stage: number, mode: Mode): void;
   /** What the passes of this rule have summed up. */
   sums(rule: number): Sums;

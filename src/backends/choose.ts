@@ -6,8 +6,7 @@ import type { BackendInfo, Engine } from "./backend.ts";
 import { ReferenceEngine } from "./reference/engine.ts";
 import { measure, noExtras } from "./wasm/arena.ts";
 import { type CodeSource, signaturesOf, WasmEngine } from "./wasm/engine.ts";
-import { Heap } from "./wasm/heap.ts";
-import { compileLoop } from "./wasm/modules.ts";
+import { compileKernels, compileLoop, SHARED_PAGES } from "./wasm/modules.ts";
 
 /** Options of `init` and `initSync`. */
 export interface InitOptions {
@@ -51,12 +50,19 @@ export function createEngine(program: Program, values: readonly StepValues[], op
     return new ReferenceEngine(program, values, reason, stats);
   };
   if (backend === "reference") return reference("asked for");
-  const code = codeSource(program, options);
+  let code = codeSource(program, options);
   if (typeof code !== "string") {
-    return new WasmEngine(program, values, code, backends[code.path], stats);
+    try {
+      return new WasmEngine(program, values, code, backends[code.path], stats);
+    } catch (error) {
+      // WebKit compiles what a policy forbids, and refuses the instance; others refuse a large arena's own kernels, where
+      // what a small one takes stands in a cache.
+      if (error instanceof RangeError) throw error;
+      code = refusal(error);
+    }
   }
   if (backend === "wasm") throw new Error(`the wasm backend cannot run here: ${code}`);
-  if (warn && !warned && typeof console === "object") {
+  if (warn && !warned && typeof globalThis.console?.warn === "function") {
     warned = true;
     console.warn(`lanestep: ${code}. The reference backend runs instead, about 20 times slower.`);
   }
@@ -86,7 +92,7 @@ function codeSource(program: Program, options: InitOptions): CodeSource | string
   const given = new Set(module && WebAssembly.Module.exports(module).map(({ name }) => name));
   const isMissing = (loop: string) => !given.has(loop);
   // With statistics `step()` runs the loops of `update()`; otherwise those are wanted later.
-  const wanted = loopsOf(program, stats ? "emit" : "apply");
+  const wanted = stats ? [...loopsOf(program, "emit"), "apply"] : loopsOf(program, "apply");
   const lacking = module && [...new Set([...wanted, ...loopsOf(program, "emit"), "apply"])].filter(isMissing);
   if (bakedFor && lacking!.length > 0) {
     throw new Error(
@@ -95,7 +101,7 @@ function codeSource(program: Program, options: InitOptions): CodeSource | string
   }
   let ready = false;
   try {
-    Heap.allocate(0, kernels); // WebKit compiles where a policy forbids WebAssembly, and refuses the instance
+    if (!kernels) compileKernels(SHARED_PAGES);
     ready = true;
     if (lacking?.length === 0) return { path: "warmed", module, kernels };
     // Such an engine may compile while a program starts, and refuse it ever after: nothing is left for later then.
@@ -103,11 +109,13 @@ function codeSource(program: Program, options: InitOptions): CodeSource | string
     (lacking ?? wanted).forEach(compileLoop);
     return { path: "linked", module, kernels };
   } catch (error) {
-    if (error instanceof RangeError) throw error; // no memory is left
     if (ready && module) return { path: "tiles", module, kernels };
-    return `this engine does not compile WebAssembly SIMD (${error}); where it takes modules alone, bundle with the condition "workerd", or give init both: { kernels, module }`;
+    return refusal(error);
   }
 }
+
+const refusal = (error: unknown): string =>
+  `this engine does not compile WebAssembly SIMD (${error}): a page's policy has to allow 'wasm-unsafe-eval'; where modules alone are taken, bundle with the condition "workerd", or give init both: { kernels, module }`;
 
 const loopsOf = ({ groups }: Program, sink: "apply" | "emit"): string[] => [
   ...new Set(groups.flatMap((group) => signaturesOf(group, sink))),

@@ -1,5 +1,6 @@
 // Rules that a user makes of functions: they run between the passes of a step, and their state is any value.
 
+import { isPlainObject } from "../show.ts";
 import { matchTree } from "../tree/layout.ts";
 import type { CustomRule } from "../updates/rule.ts";
 import type { OptimizerParts } from "./optimizer.ts";
@@ -40,7 +41,7 @@ export function runCustom(parts: OptimizerParts, sink: "apply" | "emit"): boolea
 export function copyPlain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(copyPlain);
   if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return (value as Float32Array).slice();
-  if (typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
+  if (isPlainObject(value)) {
     return Object.fromEntries(Object.entries(value).map(([key, child]) => [key, copyPlain(child)]));
   }
   return value;

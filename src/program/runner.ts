@@ -56,7 +56,7 @@ export class Runner {
     for (let group = 0; group < active.length; group++) active[group] = true;
     this.failure = null;
     if (this.#passed.length > 0) this.#passed.length = 0;
-    this.#engine.begin();
+    this.#engine.begin(sink);
     for (const action of this.#program.actions) {
       if (action.kind === "stage") {
         if (!active[action.group]) continue;

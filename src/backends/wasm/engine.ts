@@ -67,6 +67,7 @@ export class WasmEngine implements Engine {
   /** By group, stage and mode: passes with their loops, linked when a mode is first asked for. */
   readonly #prepared: readonly (readonly Partial<Record<Mode, readonly PreparedPass[]>>[])[];
   readonly #keeps: boolean;
+  #emits = false;
   #apply: LoopRunner | null = null;
   /** Where the next block begins. */
   #block: number;
@@ -104,11 +105,8 @@ export class WasmEngine implements Engine {
     program.slots.forEach(({ initial }, slot) => {
       if (typeof initial === "number" && initial !== 0) for (const span of this.spans(slot)) span.fill(initial);
     });
-    program.groups.forEach(({ stages }, group) => {
-      stages.forEach(({ barrier }, stage) => {
-        this.#stage(group, stage, barrier?.kind === "accumulate" ? "start" : "apply");
-      });
-    });
+    this.#prepare("apply");
+    if (keepsUpdates && program.groups.length > 0) this.#apply = this.#runner(nothing, "apply", this.#groups[0]!);
   }
 
   view(id: PlaneId, leaf: LayoutLeaf): Float32Array<ArrayBuffer> | null {
@@ -125,7 +123,12 @@ export class WasmEngine implements Engine {
     });
   }
 
-  begin(): void {}
+  begin(sink: "apply" | "emit"): void {
+    if (sink === "apply" || this.#emits) return;
+    // An engine may refuse by now to compile: then the step has not begun.
+    this.#prepare(sink);
+    this.#emits = true;
+  }
 
   stage(group: number, stage: number, mode: Mode): void {
     const { layout, leafFactors, step } = this.#groups[group]!;
@@ -197,6 +200,15 @@ export class WasmEngine implements Engine {
 
   #floats(address: number, length: number): Float32Array<ArrayBuffer> {
     return new Float32Array(this.#arena.heap.buffer, address, length);
+  }
+
+  /** What steps of a kind need; of `accumulate` both loops have been compiled then. */
+  #prepare(mode: "apply" | "emit"): void {
+    this.#program.groups.forEach(({ stages }, group) => {
+      stages.forEach(({ barrier }, stage) => {
+        this.#stage(group, stage, barrier?.kind === "accumulate" ? "start" : mode);
+      });
+    });
   }
 
   #stage(group: number, stage: number, mode: Mode): readonly PreparedPass[] {
