@@ -34,6 +34,7 @@ import { readCheckpoint, writeCheckpoint } from "./store.mjs";
  */
 
 const LIMIT = 100;
+const BODY_BYTES = 2 ** 16;
 
 export class Reader {
   /** @param {State} state */
@@ -99,12 +100,31 @@ const isItem = (item) =>
 /** @param {number} status @param {string} message */
 const refusal = (status, message) => new Response(`${message}\n`, { status });
 
+/** A body, null if it is too large: of such a one no more is read than shows it. @param {Request} request */
+async function bodyOf(request) {
+  if (Number(request.headers.get("content-length")) > BODY_BYTES) return null;
+  /** @type {Uint8Array<ArrayBuffer>[]} */
+  const chunks = [];
+  let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.length;
+    if (size > BODY_BYTES) return null;
+    chunks.push(chunk);
+  }
+  return new Blob(chunks).arrayBuffer();
+}
+
 export default {
   /** @param {Request} request @param {Env} env */
   async fetch(request, env) {
     // Whose model it is, a real worker takes from the session, not from the path.
     const [, reader] = new URL(request.url).pathname.split("/");
     if (!/^[\w-]{1,64}$/.test(reader)) return refusal(404, "expected a reader's name in the path, as in /ada/rank");
-    return env.READERS.get(env.READERS.idFromName(reader)).fetch(request);
+    const object = env.READERS.get(env.READERS.idFromName(reader));
+    if (request.method !== "POST") return object.fetch(request);
+    // Whoever sends it, an object is asked with what it can hold.
+    const body = await bodyOf(request);
+    if (!body) return refusal(413, `expected a body of up to ${BODY_BYTES} bytes`);
+    return object.fetch(new Request(request.url, { method: "POST", body }));
   },
 };

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
+import { createServer, request } from "node:http";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -85,6 +85,20 @@ async function teachAtOnce(url, samples) {
 
 const model = async (/** @type {string} */ url) =>
   Buffer.from(await (await fetch(`${url}/model.safetensors`)).arrayBuffer());
+
+/**
+ * The answer to a request whose body begins and does not end.
+ * @param {string} url @param {import("node:http").OutgoingHttpHeaders} headers @param {string} begin
+ */
+async function answerBeforeEnd(url, headers, begin) {
+  const asked = request(url, { method: "POST", headers });
+  asked.flushHeaders();
+  if (begin !== "") asked.write(begin);
+  const [response] = await once(asked, "response");
+  const text = (await buffer(response)).toString();
+  asked.destroy();
+  return { status: response.statusCode, text };
+}
 
 /**
  * Workers KV as its binding asks for it, over HTTP. The first two that get a key are answered when both have asked: as it
@@ -237,6 +251,29 @@ export const inWorkerd = {
       await refuses(`${"a".repeat(65)}/learn`, 404, "{}");
       await refuses("ada/forget", 404, "{}");
       assert.equal((await (await fetch(`${origin}/ada`)).json()).count, 0);
+    });
+  },
+
+  async "refuses a body above 64 KiB before it has the whole, and before an object is asked"(project, workerd) {
+    const folder = await bakedCopy(project);
+    await serve(workerd, folder, async (origin) => {
+      const most = 2 ** 16;
+      const refused = { status: 413, text: `expected a body of up to ${most} bytes\n` };
+      const url = `${origin}/ada/learn`;
+      assert.deepEqual(await answerBeforeEnd(url, { "content-length": 150e6 }, ""), refused);
+      assert.deepEqual(await answerBeforeEnd(url, { "content-length": most + 1 }, ""), refused);
+      assert.deepEqual(await answerBeforeEnd(url, { "transfer-encoding": "chunked" }, " ".repeat(most + 1)), refused);
+      // An object that was asked has a file of its own.
+      const files = () => readdir(join(folder, "readers/lanestep-example-readers"));
+      const isObjects = (/** @type {string} */ name) => !name.startsWith("metadata.");
+      assert.deepEqual((await files()).filter(isObjects), []);
+      const body = JSON.stringify(samplesOf(0)[0]).padEnd(most);
+      const chunked = new Blob([body]).stream();
+      for (const each of [{ body }, { body: chunked, duplex: /** @type {const} */ ("half") }]) {
+        assert.equal((await fetch(url, { method: "POST", ...each })).status, 200);
+      }
+      assert.equal((await (await fetch(`${origin}/ada`)).json()).count, 2);
+      assert.notDeepEqual((await files()).filter(isObjects), []);
     });
   },
 };
