@@ -3,13 +3,15 @@
 //
 //   npm ci                             in a clone of the repository; in a project of your own: bun add lanestep
 //   cd examples/bun
-//   bun server.ts                      PORT=3000 bun server.ts wanted.sqlite
+//   bun server.ts
 //   curl -d '{"id":"1","text":"Lunch on Friday?","wanted":true}' localhost:3000/feedback
 //   curl 'localhost:3000/wanted?text=Lunch+today'
 //   curl -O localhost:3000/model.safetensors
+//
+// On another port, with another file: PORT=3001 bun server.ts other.sqlite
 
 import { createParams, predict, update, writeGradients } from "./model.ts";
-import { openStore } from "./store.ts";
+import { isInUse, openStore } from "./store.ts";
 
 const file = Bun.argv[2] ?? "wanted.sqlite";
 
@@ -22,7 +24,8 @@ async function open() {
 }
 
 const { store, optimizer } = await open().catch((error: Error) => {
-  console.error(`cannot go on from "${file}": ${error.message}`);
+  const why = isInUse(error) ? "another server has it open" : error.message;
+  console.error(`cannot go on from "${file}": ${why}`);
   process.exit(1);
 });
 const { params, grads } = optimizer;
@@ -33,9 +36,12 @@ interface Feedback {
   readonly wanted: boolean;
 }
 
+const isWellFormed = (id: unknown) => typeof id === "string" && !/\p{Cs}/u.test(id);
+
 function isFeedback(value: unknown): value is Feedback {
   const { id, text, wanted } = (value ?? {}) as Partial<Feedback>;
-  return typeof id === "string" && typeof text === "string" && typeof wanted === "boolean";
+  // SQLite keeps all lone surrogates as one character: ids that differ in them would be one.
+  return isWellFormed(id) && typeof text === "string" && typeof wanted === "boolean";
 }
 
 const refusal = (message: string) => new Response(`${message}\n`, { status: 400 });
@@ -55,27 +61,38 @@ function learn({ id, text, wanted }: Feedback) {
   }
 }
 
-const server = Bun.serve({
-  hostname: "127.0.0.1",
-  maxRequestBodySize: 1 << 16,
-  routes: {
-    "/feedback": {
-      async POST(request) {
-        const feedback = await request.json().catch(() => null);
-        if (!isFeedback(feedback)) return refusal('expected feedback such as {"id":"1","text":"Lunch?","wanted":true}');
-        learn(feedback);
-        return Response.json({ count: optimizer.count, wanted: predict(params, feedback.text) });
+function listen() {
+  try {
+    return Bun.serve({
+      hostname: "127.0.0.1",
+      maxRequestBodySize: 1 << 16,
+      routes: {
+        "/feedback": {
+          async POST(request) {
+            const feedback = await request.json().catch(() => null);
+            if (!isFeedback(feedback))
+              return refusal('expected feedback such as {"id":"1","text":"Lunch?","wanted":true}');
+            learn(feedback);
+            return Response.json({ count: optimizer.count, wanted: predict(params, feedback.text) });
+          },
+        },
+        "/wanted": {
+          GET(request) {
+            const text = new URL(request.url).searchParams.get("text");
+            if (text === null) return refusal("expected a text, as in /wanted?text=Lunch");
+            return Response.json({ count: optimizer.count, wanted: predict(params, text) });
+          },
+        },
+        "/model.safetensors": { GET: () => new Response(optimizer.save()) },
       },
-    },
-    "/wanted": {
-      GET(request) {
-        const text = new URL(request.url).searchParams.get("text");
-        if (text === null) return refusal("expected a text, as in /wanted?text=Lunch");
-        return Response.json({ count: optimizer.count, wanted: predict(params, text) });
-      },
-    },
-    "/model.safetensors": { GET: () => new Response(optimizer.save()) },
-  },
-});
+    });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+    console.error((error as Error).message);
+    process.exit(1);
+  }
+}
+
+const server = listen();
 const { name, path } = optimizer.backend;
 console.log(`listening on ${server.url}, backend ${name} (${path}), from step ${optimizer.count}`);

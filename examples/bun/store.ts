@@ -1,6 +1,9 @@
 // What the server keeps in SQLite: the checkpoint, and the feedback that is in it.
 
-import { Database } from "bun:sqlite";
+import { Database, SQLiteError } from "bun:sqlite";
+
+/** Whether it is so because another process has the file open. */
+export const isInUse = (error: unknown) => error instanceof SQLiteError && error.code === "SQLITE_BUSY";
 
 export function openStore(path: string) {
   const database = new Database(path, { create: true, strict: true });

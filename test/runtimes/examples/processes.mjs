@@ -50,10 +50,10 @@ export async function output(cwd, command, env) {
 
 /**
  * One that has to refuse what it is given, with a sentence: no trace of a stack.
- * @param {string} cwd @param {Command} command @param {RegExp} sentence
+ * @param {string} cwd @param {Command} command @param {RegExp} sentence @param {Record<string, string>} [env]
  */
-export async function refusal(cwd, command, sentence) {
-  const { stderr, code } = await run(cwd, command);
+export async function refusal(cwd, command, sentence, env) {
+  const { stderr, code } = await run(cwd, command, env);
   assert.match(stderr, sentence);
   assert.doesNotMatch(stderr, /^ +at /m);
   assert.equal(code, 1);

@@ -73,6 +73,7 @@ async function serveBun(folder, file) {
   const server = await startUntil(folder, [bun, "server.ts", file], /^listening on (\S+), (.*)$/, { PORT: "0" });
   const [, origin, state] = server.found;
   return {
+    origin,
     state,
     end: () => server.end("SIGKILL"),
     /** @param {string} path @param {unknown} [body] */
@@ -142,17 +143,26 @@ export const inBun = {
     const folder = await copyOf(project, "bun");
     const server = await serveBun(folder, "open.sqlite");
     try {
-      for (const body of [null, "text", { id: "1", text: "Lunch?" }, { id: 1, text: "Lunch?", wanted: true }]) {
+      const said = { text: "Lunch?", wanted: true };
+      const ids = [1, "\ud800", "a\udc00"].map((id) => ({ id, ...said }));
+      for (const body of [null, "text", { id: "1", text: "Lunch?" }, ...ids]) {
         const answer = await server.ask("feedback", body);
         assert.deepEqual([answer.status, (await answer.text()).slice(0, 22)], [400, "expected feedback such"]);
       }
       assert.equal((await server.ask("wanted")).status, 400);
       assert.equal((await (await server.ask("wanted?text=Lunch")).json()).count, 0);
+      for (const [i, id] of ["\ufffd", "\u{1f600}"].entries()) {
+        assert.equal((await (await server.ask("feedback", { id, ...said })).json()).count, i + 1);
+      }
       await refusal(
         folder,
         [bun, "server.ts", "open.sqlite"],
-        /^cannot go on from "open\.sqlite": database is locked$/m,
+        /^cannot go on from "open\.sqlite": another server has it open$/m,
       );
+      const { port } = new URL(server.origin);
+      await refusal(folder, [bun, "server.ts", "other.sqlite"], /^Failed to start .* port \d+ in use\?$/m, {
+        PORT: port,
+      });
       await refusal(folder, [bun, "server.ts", "model.ts"], /^cannot go on from "model\.ts": file is not a database$/m);
     } finally {
       await server.end();
