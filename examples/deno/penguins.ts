@@ -35,6 +35,7 @@ async function* linesOf(chunks: AsyncIterable<string>): AsyncGenerator<string> {
 
 /** Those that were measured: "NA" stands where one was not. */
 export async function* readPenguins(path: string): AsyncGenerator<Penguin> {
+  if ((await Deno.stat(path)).isDirectory) throw new UserError(`${path} is a folder, expected a CSV file.`);
   // Who reads no further ends the loop below, and that closes the file.
   const file = await Deno.open(path);
   let names: string[] | undefined;

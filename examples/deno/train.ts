@@ -5,7 +5,8 @@
 //   cd examples/deno
 //   deno task train                   trains to step 400
 //   deno task train penguins.csv 600  another file, or further: it goes on with what is in kept/
-//   deno task check                   types, in a project of your own
+//
+// In a project of your own, `deno task check` checks the types.
 //
 // The task's permissions are all it needs: to read this folder, and to write into kept/, where `writeFileAtomic` puts a
 // new file beside the old one before it takes its place. WebAssembly needs none.
@@ -70,10 +71,12 @@ async function train([path = "penguins.csv", steps = "400"]: string[]) {
 try {
   await train(Deno.args);
 } catch (error) {
-  const isUsers = [UserError, CheckpointError, TreeMismatchError, Deno.errors.NotFound].some(
-    (type) => error instanceof type,
+  const { message, cause } = error as Error;
+  // Errors of the file system and of permissions say what they are about. `writeFileAtomic` has them as causes.
+  const isUsers = [UserError, CheckpointError, TreeMismatchError, ...Object.values(Deno.errors)].some(
+    (type) => error instanceof type || cause instanceof type,
   );
   if (!isUsers) throw error;
-  console.error((error as Error).message);
+  console.error(message);
   Deno.exitCode = 1;
 }

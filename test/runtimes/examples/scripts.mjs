@@ -2,7 +2,7 @@
 // The checks of the examples that are scripts: of Deno, Bun and Node.
 
 import assert from "node:assert/strict";
-import { readFile, truncate, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -62,9 +62,29 @@ export const inDeno = {
     await refusal(folder, command("other.csv"), /^other\.csv has no column bill_length_mm, /);
     await refusal(folder, command("word.csv"), /^word\.csv, line 3: bill_length_mm is "long", expected a number or NA/);
     await refusal(folder, command("penguins.csv", "many"), /^The last step is "many"/);
+    await refusal(folder, command(project), /^Requires read access to /);
+    await mkdir(join(folder, "folder"));
+    await refusal(folder, command("folder"), /^folder is a folder, expected a CSV file/);
     await output(folder, command("penguins.csv", "50"));
     await truncate(join(folder, "kept/penguins.safetensors"), 200);
     await refusal(folder, command(), /is it cut off\?/);
+  },
+
+  async "says what is in the way of what it keeps"(project) {
+    const folder = await copyOf(project, "deno");
+    const [command, kept] = [await denoCommand(folder), join(folder, "kept")];
+    const fails = async (/** @type {RegExp} */ sentence) => {
+      await refusal(folder, command("penguins.csv", "50"), sentence);
+      await rm(kept, { recursive: true });
+    };
+    await writeFile(kept, "");
+    await fails(/^File exists .*mkdir 'kept'/);
+    await symlink("nowhere", kept);
+    await fails(/^File exists .*mkdir 'kept'/);
+    await symlink(project, kept);
+    await fails(/^cannot write ".*kept.penguins\.safetensors": Requires read access to /);
+    await mkdir(join(kept, "penguins.safetensors"), { recursive: true });
+    await fails(/^Is a directory .*readfile 'kept.penguins\.safetensors'/);
   },
 };
 
