@@ -7,8 +7,9 @@
 //   node examples/node-stream/main.js
 //   node examples/node-stream/main.js --passes 40 --data FILE.csv.gz --checkpoint stream.safetensors
 
-import { createReadStream } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { constants, createReadStream } from "node:fs";
+import { access, readFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -27,6 +28,35 @@ const update = accumulate(chain(clipByGlobalNorm({ maxNorm: 1 }), adamw({ learni
   every: 4,
 });
 
+/**
+ * The optimizer, and where in the data it stands: what the optimizer does not know, its checkpoint carries.
+ * @param {string} checkpoint
+ */
+async function open(checkpoint) {
+  // Whether it can be kept shows before the first pass, not after it.
+  if (/(^|[\\/])$/.test(checkpoint)) throw new UserError(`--checkpoint takes a file, not "${checkpoint}".`);
+  await access(dirname(checkpoint), constants.W_OK).catch((error) => {
+    throw new UserError(`cannot keep "${checkpoint}": ${error.message}`);
+  });
+  try {
+    const saved = await readFile(checkpoint).catch(unlessAbsent);
+    // The tree says which parameters this model has: a checkpoint of others is refused.
+    const optimizer = saved ? await update.restore(saved, createParams()) : await update.init(createParams());
+    const { pass = "0", batch = "0" } = optimizer.carried?.metadata ?? {};
+    return { optimizer, at: { pass: place("pass", pass), batch: place("batch", batch) } };
+  } catch (/** @type {any} */ error) {
+    if (!isUsers(error)) throw error;
+    const way = "move it away, or give --checkpoint another file";
+    throw new UserError(`cannot go on from "${checkpoint}": ${error.message}; ${way}`);
+  }
+}
+
+/** @param {string} name @param {string} value */
+function place(name, value) {
+  if (!/^\d{1,15}$/.test(value)) throw new UserError(`its ${name} is "${value}", expected a whole number`);
+  return Number(value);
+}
+
 async function train() {
   const { values } = parseArgs({
     options: {
@@ -40,13 +70,8 @@ async function train() {
   if (!Number.isInteger(passes) || passes < 1)
     throw new UserError(`--passes takes a whole number, not "${values.passes}".`);
 
-  const saved = await readFile(checkpoint).catch(unlessAbsent);
-  // The tree says which parameters this model has: a checkpoint of others is refused.
-  const optimizer = saved ? await update.restore(saved, createParams()) : await update.init(createParams());
+  const { optimizer, at } = await open(checkpoint);
   const { params, grads, backend } = optimizer;
-  // Where in the data it stands: what the optimizer does not know, its checkpoint carries.
-  const { pass = "0", batch = "0" } = optimizer.carried?.metadata ?? {};
-  const at = { pass: Number(pass), batch: Number(batch) };
   const keep = () =>
     writeFileAtomic(checkpoint, optimizer.saveChunks({ metadata: { pass: String(at.pass), batch: String(at.batch) } }));
   console.log(`backend ${backend.name} (${backend.path}), from pass ${at.pass}, batch ${at.batch}`);
@@ -113,12 +138,14 @@ function unlessAbsent(error) {
   return undefined;
 }
 
+/** Errors of the file system and of zlib have a code, and a message that says what they are about. @param {Error} error */
+const isUsers = (error) =>
+  "code" in error || [UserError, CheckpointError, TreeMismatchError].some((type) => error instanceof type);
+
 try {
   await train();
 } catch (/** @type {any} */ error) {
-  // Errors of the file system and of zlib have a code, and a message that says what they are about.
-  const isUsers = [UserError, CheckpointError, TreeMismatchError].some((type) => error instanceof type);
-  if (!isUsers && !("code" in error)) throw error;
+  if (!isUsers(error)) throw error;
   console.error(error.message);
   process.exitCode = 1;
 }

@@ -33,7 +33,7 @@ export async function* digitsOf(bytes) {
   let line = 0;
   for await (const text of linesOf(bytes)) {
     line++;
-    const numbers = text.split(",").map(Number);
+    const numbers = text.split(",").map((cell) => (cell.trim() === "" ? Number.NaN : Number(cell)));
     const label = numbers.pop() ?? -1;
     if (numbers.length !== PIXELS || !numbers.every((value) => value >= 0 && value <= 16)) {
       throw new UserError(`line ${line}: expected ${PIXELS} pixels from 0 to 16 and a label`);

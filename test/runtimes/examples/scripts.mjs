@@ -265,6 +265,42 @@ export const inNode = {
     await refuses(/^empty\.gz has too few digits/, "--data", "empty.gz");
     await refuses(/^--passes takes a whole number, not "many"/, "--passes", "many");
     await refuses(/^Unknown option '--pases'/, "--pases", "3");
-    await refuses(/^the first 8 bytes promise/, "--checkpoint", "cut.gz");
+    for (const empty of ["", " "]) {
+      const [pixels, rest] = [Array(64).fill(0).join(), Array(63).fill(0).join()];
+      await writeFile(join(folder, "pixel.gz"), gzipSync(`${pixels},1\n${empty},${rest},1\n`));
+      await refuses(/^line 2: expected 64 pixels from 0 to 16 and a label/, "--data", "pixel.gz");
+      await writeFile(join(folder, "label.gz"), gzipSync(`${pixels},1\n${pixels},${empty}\n`));
+      await refuses(/^line 2: the label is NaN, expected a digit/, "--data", "label.gz");
+    }
+  },
+
+  async "says what is wrong with its checkpoint, before it trains"(project) {
+    const folder = await copyOf(project, "node-stream");
+    /** @param {string} checkpoint @param {RegExp} sentence */
+    const refuses = async (checkpoint, sentence) => {
+      // There is no data: what would train says that.
+      const args = ["main.js", "--data", "none.gz", "--checkpoint", checkpoint];
+      await refusal(folder, [NODE, ...args], sentence);
+    };
+    for (const none of ["", "new/"]) await refuses(none, new RegExp(`^--checkpoint takes a file, not "${none}"`));
+    await refuses("none/new", /^cannot keep "none\/new": ENOENT: .*'none'$/m);
+    /** @param {string} checkpoint @param {string} why */
+    const cannotGoOn = (checkpoint, why) =>
+      refuses(
+        checkpoint,
+        new RegExp(`^cannot go on from "${checkpoint}": ${why}; move it away, or give --checkpoint another file$`, "m"),
+      );
+    await cannotGoOn(".", "EISDIR: .*");
+    await cannotGoOn("main.js", "the first 8 bytes promise .*");
+    await output(folder, [NODE, "main.js", "--passes", "1", "--checkpoint", "kept"]);
+    const kept = await readFile(join(folder, "kept"), "latin1");
+    for (const [name, value] of Object.entries({ pass: "1", batch: "0" })) {
+      for (const other of ["x", "-", " "]) {
+        const changed = kept.replace(`"${name}":"${value}"`, `"${name}":"${other}"`);
+        assert.notEqual(changed, kept);
+        await writeFile(join(folder, "changed"), changed, "latin1");
+        await cannotGoOn("changed", `its ${name} is "${other}", expected a whole number`);
+      }
+    }
   },
 };
