@@ -21,6 +21,7 @@ let network = null;
 let samples = [];
 
 const teaching = /** @type {HTMLFieldSetElement} */ (byId("teach"));
+const reset = /** @type {HTMLButtonElement} */ (byId("reset"));
 
 /** @param {string} text */
 function note(text) {
@@ -31,6 +32,7 @@ function note(text) {
 /** Says why it cannot learn now. @param {string} text */
 function stop(text) {
   teaching.disabled = true;
+  reset.disabled = true;
   note(text);
   byId("note").classList.add("is-problem");
 }
@@ -112,6 +114,7 @@ function receive(report) {
       network.now = report.params;
       samples = report.samples;
       teaching.disabled = false;
+      reset.disabled = false;
       note(samples.length > 0 ? `Goes on with what it learned from ${counted(samples.length)}.` : "");
       keptIn(report.place);
       learning.restart(report.history);
@@ -135,6 +138,7 @@ function receive(report) {
       break;
     case "refused":
       stop(`What this browser kept cannot be gone on from: ${report.reason}. “Start over” below begins anew.`);
+      reset.disabled = false;
       break;
     case "failed":
       fail(report.reason);
@@ -163,7 +167,7 @@ for (const { name, strokes } of SAMPLES) {
 }
 
 const sure = /** @type {HTMLDialogElement} */ (byId("sure"));
-byId("reset").addEventListener("click", () => sure.showModal());
+reset.addEventListener("click", () => sure.showModal());
 sure.addEventListener("close", () => {
   if (sure.returnValue === "reset") ask({ type: "reset" });
 });

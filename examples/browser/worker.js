@@ -111,6 +111,8 @@ async function run() {
   post({ type: "trained", params: optimizer.snapshot("params"), count: optimizer.count, backend: optimizer.backend });
 
   await lock();
+  // What was asked of this tab while it waited was not asked of what the other one has learned since.
+  inbox.length = 0;
   /** @type {string | undefined} */
   let refusal;
   const store = await openStore(NAME).catch((error) => {

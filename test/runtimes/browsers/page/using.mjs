@@ -217,6 +217,24 @@ const checks = {
     await learned(second, 2);
   },
 
+  async "what a tab is asked while it waits is not done to what the other one learns"(visitor) {
+    const first = await visitor.open();
+    await ready(first);
+    const second = await visitor.open();
+    await noted(second, /^Another tab with this page is open/);
+    assert.ok(await second.getByRole("button", { name: "Start over …" }).isDisabled());
+    // As from a page that lets it be pressed all the same.
+    await second.workers()[0]?.evaluate(() => dispatchEvent(new MessageEvent("message", { data: { type: "reset" } })));
+    const told = await learnOne(first);
+    await first.close();
+    await noted(second, /^Goes on with what it learned from 1 digit of yours\.$/);
+    await sample(second, "a 7 with a bar");
+    await teach(second, told);
+    await learned(second, 2);
+    await startOver(second);
+    await second.locator("#own-now", { hasText: "–" }).waitFor();
+  },
+
   async "starts over: the trained network answers again, and nothing is kept"(visitor) {
     const page = await visitor.open();
     const told = await learnOne(page);
