@@ -66,7 +66,7 @@ function inFileSystem(folder, name) {
 
 /** @returns {Promise<IDBDatabase>} */
 function openDatabase() {
-  const request = indexedDB.open("checkpoints");
+  const request = indexedDB.open("lanestep-digits");
   request.onupgradeneeded = () => request.result.createObjectStore("files");
   return resultOf(request);
 }

@@ -138,23 +138,22 @@ async function run() {
     }
   };
   const startOver = async () => {
-    await store?.remove();
+    // What is not to be removed stays, and the page learns all the same.
+    const failure = await store?.remove().catch((/** @type {Error} */ error) => error);
     tuning = await FineTuning.begin(trained, digits);
     ready();
+    if (failure) post({ type: "unkept", learned: null, reason: failure.message });
   };
 
-  const kept = await store?.read();
-  if (kept) {
-    try {
-      tuning = await FineTuning.resume(kept, trained, digits);
-      ready();
-    } catch (error) {
-      post({ type: "refused", reason: /** @type {Error} */ (error).message });
-      while ((await next())?.type !== "reset");
-      await startOver();
-    }
-  } else {
+  try {
+    const kept = await store?.read();
+    if (kept) tuning = await FineTuning.resume(kept, trained, digits);
     ready();
+  } catch (error) {
+    // A store that cannot be read may be another app's of this origin: it stays as it is.
+    post({ type: "refused", reason: /** @type {Error} */ (error).message });
+    while ((await next())?.type !== "reset");
+    await startOver();
   }
 
   for (;;) {

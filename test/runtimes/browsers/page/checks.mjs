@@ -3,13 +3,14 @@
 
 import { keepingChecks } from "./keeping.mjs";
 import { servePage } from "./server.mjs";
+import { unreadableChecks } from "./unreadable.mjs";
 import { usingChecks } from "./using.mjs";
 
 /** @returns {AsyncGenerator<import("../../run.mjs").Check>} */
 export async function* inBrowser() {
   const { address, close } = await servePage();
   try {
-    for (const checks of [usingChecks, keepingChecks]) {
+    for (const checks of [usingChecks, keepingChecks, unreadableChecks]) {
       for await (const [name, check] of checks(address)) {
         const error = await check().then(
           () => undefined,

@@ -146,7 +146,7 @@ export async function kept(page, isFileSystem) {
             request.onsuccess = () => resolve(request.result);
             request.onerror = () => reject(request.error);
           });
-        const database = await done(indexedDB.open("checkpoints"));
+        const database = await done(indexedDB.open("lanestep-digits"));
         const blob = await done(database.transaction("files").objectStore("files").get(name));
         database.close();
         return blob;
