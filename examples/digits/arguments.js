@@ -67,6 +67,9 @@ export function readRun(given) {
   };
 }
 
+/** How many steps the whole run makes. @param {RunOptions} run */
+export const stepCountOf = ({ epochs, batch }) => epochs * Math.ceil(TRAINING / batch);
+
 /**
  * Refuses options that are not those of the saved run: with them its schedule or its data would have been others from the
  * first step on.

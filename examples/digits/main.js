@@ -4,7 +4,16 @@
 import { setImmediate } from "node:timers/promises";
 import { chain, clipByGlobalNorm } from "lanestep";
 import { warmupCosine } from "lanestep/schedules";
-import { commandToResume, DEFAULT_FILE, HELP, readArguments, readRun, requireSame, UserError } from "./arguments.js";
+import {
+  commandToResume,
+  DEFAULT_FILE,
+  HELP,
+  readArguments,
+  readRun,
+  requireSame,
+  stepCountOf,
+  UserError,
+} from "./arguments.js";
 import { readCheckpoint, requireWritable, restore, save } from "./checkpoint.js";
 import { batchesFrom, mulberry32, TRAINING, toBatch } from "./data.js";
 import { loadDigits } from "./mnist.js";
@@ -27,7 +36,7 @@ async function train(args) {
   const { optimizer: name, rate, epochs, batch, seed } = run;
   const { training, heldOut } = loadDigits();
   const stepsPerEpoch = Math.ceil(TRAINING / batch);
-  const stepCount = epochs * stepsPerEpoch;
+  const stepCount = stepCountOf(run);
 
   const warmupSteps = Math.floor(stepCount * WARM_UP);
   // The warm-up begins above 0: a first step at rate 0 would be none.

@@ -2,6 +2,7 @@
 // The checks of the page of examples/browser, in Chromium.
 
 import { keepingChecks } from "./keeping.mjs";
+import { preparingChecks } from "./preparing.mjs";
 import { servePage } from "./server.mjs";
 import { unreadableChecks } from "./unreadable.mjs";
 import { usingChecks } from "./using.mjs";
@@ -10,7 +11,7 @@ import { usingChecks } from "./using.mjs";
 export async function* inBrowser() {
   const { address, close } = await servePage();
   try {
-    for (const checks of [usingChecks, keepingChecks, unreadableChecks]) {
+    for (const checks of [usingChecks, keepingChecks, unreadableChecks, preparingChecks]) {
       for await (const [name, check] of checks(address)) {
         const error = await check().then(
           () => undefined,
