@@ -181,6 +181,28 @@ describe.concurrent("Ctrl-C, and the command that it prints", () => {
   });
 });
 
+describe.concurrent("Ctrl-C without --save and --resume", () => {
+  it("takes the first free name, and loses no file", async () => {
+    const cwd = await mkdtemp(join(folder, "free"));
+    const interrupted = (...args: string[]) => run(args, { cwd, interruptAfter: /, seed / });
+    const others = ["digits.safetensors", "digits-2.safetensors", "digits-4.safetensors"];
+    for (const name of others) await writeFile(join(cwd, name), `of another run: ${name}`);
+    for (const free of ["digits-3.safetensors", "digits-5.safetensors"]) {
+      const { stdout } = await interrupted();
+      expect(stdout).toContain(`saved in ${free}; to go on:\n  npm start -- --resume ${free}\n`);
+    }
+    const [first, second] = ["digits-3.safetensors", "digits-5.safetensors"].map((name) => join(cwd, name));
+    const before = await Promise.all([first, second].map((file) => readFile(file!)));
+    // One that is named is written again.
+    const { stdout } = await interrupted("--resume", "digits-3.safetensors");
+    expect(stdout).toContain("saved in digits-3.safetensors; to go on:");
+    expect((await readFile(first!)).equals(before[0]!)).toBe(false);
+    expect((await readFile(second!)).equals(before[1]!)).toBe(true);
+    for (const name of others) expect(await readFile(join(cwd, name), "utf8")).toBe(`of another run: ${name}`);
+    expect((await readdir(cwd)).length).toBe(5);
+  });
+});
+
 describe.concurrent("--resume", () => {
   const at = (name: string): string => join(folder, name);
   const RUN = "--optimizer adamw --rate 0.003 --epochs 1 --batch 8000 --seed 1";

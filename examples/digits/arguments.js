@@ -11,8 +11,11 @@ import { RECIPES } from "./recipes.js";
 
 const NAMES = Object.keys(RECIPES);
 const DEFAULTS = { optimizer: "adamw", epochs: "8", batch: "64", seed: "1" };
-/** Where Ctrl-C saves a run that named no file. */
+/** Where Ctrl-C saves a run that named no file; the page's network. */
 export const DEFAULT_FILE = "digits.safetensors";
+
+/** The names for such runs, in turn: a file that is there may be of another run. */
+export const nthDefaultFile = (/** @type {number} */ n) => (n === 1 ? DEFAULT_FILE : `digits-${n}.safetensors`);
 
 export const HELP = `Trains a small network on handwritten digits with an optimizer of lanestep.
 
@@ -29,7 +32,8 @@ Usage: npm start -- [options]
   --help            print this text
 
 Ctrl-C stops after the step at hand, writes a checkpoint (to the file of --save,
-else of --resume, else ${DEFAULT_FILE}) and says how to go on.
+else of --resume, else the first free one of ${DEFAULT_FILE},
+${nthDefaultFile(2)}, ${nthDefaultFile(3)} …) and says how to go on.
 
 Optimizers, and the rates that suit this task:
 ${NAMES.map((name) => `  ${name.padEnd(16)}  ${RECIPES[name].rate}`).join("\n")}`;

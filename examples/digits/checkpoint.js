@@ -1,13 +1,13 @@
 // @ts-check
 // Stopping a run, and going on with it: what the optimizer holds, as a file.
 
-import { constants } from "node:fs";
+import { constants, existsSync } from "node:fs";
 import { access, readFile, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { CheckpointError, TreeMismatchError } from "lanestep";
 import { writeFileAtomic } from "lanestep/files";
 import { readMetadata } from "lanestep/safetensors";
-import { formatRun, parseRun, UserError } from "./arguments.js";
+import { formatRun, nthDefaultFile, parseRun, UserError } from "./arguments.js";
 
 /**
  * A checkpoint's bytes, and the options of the run that saved it.
@@ -48,6 +48,11 @@ export function restore(update, params, { file, bytes }) {
 export function save(optimizer, run, file) {
   const chunks = optimizer.saveChunks({ metadata: { run: formatRun(run) } });
   return explained("the checkpoint was not saved", () => writeFileAtomic(file, chunks));
+}
+
+/** The first name for a run that named no file, of which there is none yet. */
+export function freeFile() {
+  for (let n = 1; ; n++) if (!existsSync(nthDefaultFile(n))) return nthDefaultFile(n);
 }
 
 /**

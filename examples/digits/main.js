@@ -4,17 +4,8 @@
 import { setImmediate } from "node:timers/promises";
 import { chain, clipByGlobalNorm } from "lanestep";
 import { warmupCosine } from "lanestep/schedules";
-import {
-  commandToResume,
-  DEFAULT_FILE,
-  HELP,
-  readArguments,
-  readRun,
-  requireSame,
-  stepCountOf,
-  UserError,
-} from "./arguments.js";
-import { readCheckpoint, requireWritable, restore, save } from "./checkpoint.js";
+import { commandToResume, HELP, readArguments, readRun, requireSame, stepCountOf, UserError } from "./arguments.js";
+import { freeFile, readCheckpoint, requireWritable, restore, save } from "./checkpoint.js";
 import { batchesFrom, mulberry32, TRAINING, toBatch } from "./data.js";
 import { loadDigits } from "./mnist.js";
 import { backward, classify, createParams, forward, SIZES } from "./model.js";
@@ -87,7 +78,7 @@ async function train(args) {
   const trainingMs = performance.now() - trainingBegan;
 
   if (optimizer.count < stepCount) {
-    const file = args.save ?? args.resume ?? DEFAULT_FILE;
+    const file = args.save ?? args.resume ?? freeFile();
     terminal.clearBar();
     await save(optimizer, run, file);
     terminal.print(`stopped after step ${whole(optimizer.count)} of ${whole(stepCount)}, saved in ${file}; to go on:`);
