@@ -1,12 +1,12 @@
 // @ts-check
 // The golden cases of test/golden, for engines that have no test runner: what test/golden.test.ts runs on both backends.
 
-import { execFile } from "node:child_process";
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { rollup } from "rollup";
+import { wordsOf } from "./errors.mjs";
+import { output } from "./processes.mjs";
 
 /** What `holdGolden` of test/support/golden/everywhere.ts returns. @typedef {{ held: number, failures: string[] }} Golden */
 
@@ -25,7 +25,7 @@ const packed = { "src/index.js": "lanestep", "src/schedules/index.js": "lanestep
 export async function writeGolden(project) {
   const compiled = join(project, "golden");
   const args = [tsc, ...options.split(" "), "--rootDir", root, "--outDir", compiled];
-  await promisify(execFile)(process.execPath, [...args, "test/support/golden/everywhere.ts"], { cwd: root });
+  await output(process.execPath, [...args, "test/support/golden/everywhere.ts"], { cwd: root });
   const build = await rollup({
     input: join(compiled, "test/support/golden/everywhere.js"),
     plugins: [
@@ -64,7 +64,9 @@ export const checkGolden = (found) =>
     ({ held, failures }) => ({
       name: "golden cases",
       error:
-        failures.length > 0 ? `${held} held, ${failures.length} not: ${failures.slice(0, 3).join("; ")}` : undefined,
+        held > 0 && failures.length === 0
+          ? undefined
+          : `${held} held, ${failures.length} not: ${failures.slice(0, 3).join("; ")}`,
     }),
-    (error) => ({ name: "golden cases", error: error.message }),
+    (error) => ({ name: "golden cases", error: wordsOf(error) }),
   );

@@ -1,16 +1,28 @@
 // @ts-check
 // Processes of engines.
 
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
+import { promisify } from "node:util";
+import { killedWithUs } from "./cleanup.mjs";
 
 /** A program and its first arguments. @typedef {readonly string[]} Command */
 
 /** @param {Command} command @param {string[]} args */
 export function start([program = "", ...first], ...args) {
   const env = { ...process.env, DENO_NO_UPDATE_CHECK: "1" };
-  return spawn(program, [...first, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+  return killedWithUs(spawn(program, [...first, ...args], { env, stdio: ["ignore", "pipe", "pipe"] }));
+}
+
+/**
+ * A tool, which has to succeed: what it says.
+ * @param {string} program @param {readonly string[]} args @param {{ cwd?: string, env?: NodeJS.ProcessEnv }} [options]
+ */
+export async function output(program, args, options = {}) {
+  const done = promisify(execFile)(program, args, options);
+  killedWithUs(done.child);
+  return (await done).stdout;
 }
 
 /**

@@ -1,13 +1,12 @@
 // @ts-check
 // The scratch project in which all engines run: what `npm pack` gives, installed as a user installs it.
 
-import { execFile } from "node:child_process";
-import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cp, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
+import { makeFolder, removeFolder } from "./cleanup.mjs";
 import { goldenTexts, writeGolden } from "./golden.mjs";
+import { output } from "./processes.mjs";
 
 /**
  * @typedef {object} Context
@@ -23,16 +22,15 @@ const here = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.
 const FILES = ["workload.mjs", ...["script", "golden-script", "files", "writer"].map((name) => `scripts/${name}.mjs`)];
 
 /** Runs npm or npx. @param {string} command @param {string} cwd @param {string[]} args */
-const npm = async (command, cwd, ...args) =>
-  (await promisify(execFile)(command, args, { cwd, env: { ...process.env, npm_config_update_notifier: "false" } }))
-    .stdout;
+const npm = (command, cwd, ...args) =>
+  output(command, args, { cwd, env: { ...process.env, npm_config_update_notifier: "false" } });
 
 /**
  * @template T
  * @param {(context: Context) => Promise<T>} body
  */
 export async function inProject(body) {
-  const project = await mkdtemp(join(tmpdir(), "lanestep-matrix-"));
+  const project = makeFolder("lanestep-matrix-");
   try {
     // What the build has left in dist/: npm ci, or npm run build, made it.
     const packed = await npm("npm", root, "pack", "--ignore-scripts", "--json", "--pack-destination", project);
@@ -66,6 +64,6 @@ export async function inProject(body) {
       },
     });
   } finally {
-    await rm(project, { recursive: true, force: true });
+    await removeFolder(project);
   }
 }

@@ -1,11 +1,10 @@
 // @ts-check
 // The workload as engines take it that know no bare names: what it imports has its path in the project instead.
 
-import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
+import { output } from "./processes.mjs";
 
 const PRINT = "console.log(JSON.stringify(process.argv.slice(1).map((name) => import.meta.resolve(name))))";
 const BARE = /(?<= from ")[^".][^"]*(?=")/g;
@@ -18,7 +17,7 @@ const BARE = /(?<= from ")[^".][^"]*(?=")/g;
 export async function importsOf(project, ...conditions) {
   const names = [...new Set((await readWorkload(project)).match(BARE))];
   const args = [...conditions.map((name) => `--conditions=${name}`), "--input-type=module", "--eval", PRINT, ...names];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: project });
+  const stdout = await output(process.execPath, args, { cwd: project });
   /** @type {string[]} */
   const found = JSON.parse(stdout);
   return Object.fromEntries(names.map((name, i) => [name, relative(project, fileURLToPath(found[i] ?? ""))]));

@@ -7,6 +7,7 @@ import { readFile } from "node:fs/promises";
 import { inBrowser } from "./browsers/page/checks.mjs";
 import { browsers } from "./browsers/rows.mjs";
 import { embeddedEngines } from "./embedded/engines.mjs";
+import { wordsOf } from "./errors.mjs";
 import { inExamples } from "./examples/examples.mjs";
 import { inProject } from "./project.mjs";
 import { scriptEngines } from "./scripts/engines.mjs";
@@ -54,7 +55,7 @@ if (unknown.length > 0) throw new Error(`no engine ${unknown}; there are ${Objec
 
 /** What a row claims, one by one. @param {Row} row @returns {Check[]} */
 function checksOf(row) {
-  if ("error" in row) return [{ name: `${row.where}: the workload`, error: row.error }];
+  if ("error" in row) return [{ name: `${row.where}: the workload`, error: wordsOf(row.error) }];
   const { where, paths, backend, hashes, held, dropped } = row;
   /** @param {string} name @param {unknown} found @param {unknown} wanted */
   const check = (name, found, wanted) => {

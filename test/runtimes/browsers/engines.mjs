@@ -2,13 +2,13 @@
 // Browsers, each opened at a page, with a profile of its own. Firefox and WebKit are started as a person starts them, with
 // an address: the clients that would drive them want builds of their own, or a later Node.
 
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
+import { kill, killedWithUs, makeFolder, removeFolder, UNHANDLED } from "../cleanup.mjs";
+import { output } from "../processes.mjs";
 import { ARGS, findChromium, findProgram } from "./chromium.mjs";
 
 /** @typedef {import("./server.mjs").Browser} Browser */
@@ -16,7 +16,7 @@ import { ARGS, findChromium, findProgram } from "./chromium.mjs";
 /** @type {import("./server.mjs").Open} */
 export async function openChromium(url) {
   const { chromium } = await import("playwright-core");
-  const browser = await chromium.launch({ executablePath: findChromium(), args: ARGS });
+  const browser = await chromium.launch({ executablePath: findChromium(), args: ARGS, ...UNHANDLED });
   const page = await browser.newPage();
   /** @type {Promise<never>} */
   const ended = new Promise((_, reject) => {
@@ -33,14 +33,14 @@ export async function openChromium(url) {
  * @returns {Omit<Browser, "version">}
  */
 function start(program, args, env = process.env) {
-  const child = spawn(program, args, { stdio: "ignore", env });
+  const child = killedWithUs(spawn(program, args, { stdio: "ignore", env, detached: true }));
   const closed = once(child, "close");
   const ended = closed.then(([code, signal]) => {
     throw new Error(`${program} ended with ${signal ?? code}`);
   });
   ended.catch(() => {});
   const close = async () => {
-    child.kill("SIGKILL"); // there is nothing to be kept
+    kill(child); // there is nothing to be kept
     await closed.catch(() => {});
   };
   return { ended, close };
@@ -48,8 +48,8 @@ function start(program, args, env = process.env) {
 
 /** @template T @param {(profile: string) => Promise<T & Pick<Browser, "close">>} body */
 async function withProfile(body) {
-  const profile = await mkdtemp(join(tmpdir(), "lanestep-profile-"));
-  const remove = () => rm(profile, { recursive: true, force: true, maxRetries: 10 });
+  const profile = makeFolder("lanestep-profile-");
+  const remove = () => removeFolder(profile);
   try {
     const started = await body(profile);
     const close = () => started.close().then(remove);
@@ -86,7 +86,7 @@ export const openFirefox = (url) =>
     const program = findFirefox();
     const lines = Object.entries(PREFERENCES).map((entry) => `user_pref(${JSON.stringify(entry).slice(1, -1)});\n`);
     await writeFile(join(profile, "user.js"), lines.join(""));
-    const { stdout } = await promisify(execFile)(program, ["--version"]);
+    const stdout = await output(program, ["--version"]);
     const started = start(program, ["--headless", "--no-remote", "--profile", profile, url]);
     return { ...started, version: stdout.trim().split(" ").at(-1) ?? "" };
   });
@@ -103,9 +103,8 @@ export function findWebKit() {
 
 /** A screen in memory, for what has no headless mode. @param {string} program */
 async function openScreen(program) {
-  const child = spawn(program, ["-displayfd", "3", "-nolisten", "tcp"], {
-    stdio: ["ignore", "ignore", "ignore", "pipe"],
-  });
+  const stdio = /** @type {const} */ (["ignore", "ignore", "ignore", "pipe"]);
+  const child = killedWithUs(spawn(program, ["-displayfd", "3", "-nolisten", "tcp"], { stdio: [...stdio] }));
   const closed = once(child, "close");
   const close = async () => {
     child.kill();
@@ -124,7 +123,7 @@ export const openWebKit = (url) =>
     const screen = await openScreen(found.screen);
     try {
       const env = { ...process.env, DISPLAY: screen.display, GDK_BACKEND: "x11", HOME: profile };
-      const { stdout } = await promisify(execFile)(found.browser, ["--version"], { env });
+      const stdout = await output(found.browser, ["--version"], { env });
       const started = start(found.browser, ["--private", url], env);
       const close = () => started.close().then(screen.close);
       return { ...started, close, version: stdout.trim().split(" ").at(-1) ?? "" };

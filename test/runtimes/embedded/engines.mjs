@@ -8,6 +8,7 @@ import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import nodeResolve from "@rollup/plugin-node-resolve";
 import { rollup } from "rollup";
+import { wordsOf } from "../errors.mjs";
 import { checkGolden } from "../golden.mjs";
 import { bare, nodeOf } from "../installed.mjs";
 import { answer, run } from "../processes.mjs";
@@ -143,7 +144,7 @@ export const embeddedEngines = Object.fromEntries(
         const file = join(context.project, `${name}.js`);
         yield runIn(host, await workloadOf(context), file).then(
           (report) => ({ engine, version, where, paths, ...report }),
-          (error) => ({ engine, version, where, paths, error: error.message }),
+          (error) => ({ engine, version, where, paths, error: wordsOf(error) }),
         );
         if (!paths.includes("linked")) continue;
         yield checkGolden(runIn(host, await goldenOf(context), join(context.project, `${name}-golden.js`)));

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
+import { killedWithUs } from "../cleanup.mjs";
 
 /** @typedef {readonly [program: string, ...args: string[]]} Command */
 
@@ -27,11 +28,8 @@ export async function copyOf(project, example) {
 
 /** @param {string} cwd @param {Command} command @param {Record<string, string>} env */
 export function start(cwd, [program, ...args], env = {}) {
-  return spawn(program, args, {
-    cwd,
-    env: { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const options = { cwd, env: { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", ...env } };
+  return killedWithUs(spawn(program, args, { ...options, stdio: ["ignore", "pipe", "pipe"] }));
 }
 
 /** A process until its end. @param {string} cwd @param {Command} command @param {Record<string, string>} [env] */

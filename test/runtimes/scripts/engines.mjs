@@ -2,6 +2,7 @@
 // Engines that run scripts: Node in all versions, Deno and Bun.
 
 import { join } from "node:path";
+import { wordsOf } from "../errors.mjs";
 import { checkGolden } from "../golden.mjs";
 import { bun, deno, nodeOf, requireInstalled } from "../installed.mjs";
 import { answer, run } from "../processes.mjs";
@@ -24,7 +25,7 @@ const scripts = (engine, command, { files = false }) =>
     const place = { engine, version, where: "script", paths: /** @type {const} */ (["linked", "warmed", "tiles"]) };
     yield answer(command, join(project, "script.mjs")).then(
       (report) => ({ ...place, ...report }),
-      (error) => ({ ...place, error: error.message }),
+      (error) => ({ ...place, error: wordsOf(error) }),
     );
     yield checkGolden(answer([...command, join(project, "golden-script.mjs")], join(project, "golden.json")));
     if (files) yield* filesIn(command, project);

@@ -4,10 +4,10 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout } from "node:timers/promises";
+import { errorOf } from "../errors.mjs";
 import { run, start } from "../processes.mjs";
 
 /** @typedef {import("../processes.mjs").Command} Command */
@@ -73,14 +73,13 @@ const endings = {
  */
 export async function* filesIn(command, project) {
   const { stdout, stderr, code } = await run(command, join(project, "files.mjs"));
-  yield* stdout.split("\n").flatMap((line) => (line ? [JSON.parse(line)] : []));
-  if (code !== 0) yield { name: "files.mjs runs to the end", error: stderr };
+  const lines = stdout.trimEnd().split("\n");
+  const isWhole = code === 0 && lines.at(-1) === "end";
+  yield* lines.flatMap((line) => (line.startsWith("{") ? [JSON.parse(line)] : []));
+  if (!isWhole) yield { name: "files.mjs runs to the end", error: `ended with ${code}: ${stderr || stdout}` };
   for (const [name, body] of Object.entries(endings)) {
-    const folder = await mkdtemp(join(tmpdir(), "lanestep-ending-"));
-    const error = await body([...command, join(project, "writer.mjs")], folder).then(
-      () => undefined,
-      (reason) => reason.message,
-    );
+    const folder = await mkdtemp(join(project, "ending-"));
+    const error = await errorOf(body([...command, join(project, "writer.mjs")], folder));
     await rm(folder, { recursive: true });
     yield { name, error };
   }

@@ -1,16 +1,15 @@
-// What `lanestep/files` does in an engine: run by it, one line of JSON a check.
+// What `lanestep/files` does in an engine: run by it, one line of JSON a check, and "end" when all are done.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { adam } from "lanestep";
 import { writeFileAtomic } from "lanestep/files";
 
-const folder = await mkdtemp(join(tmpdir(), "lanestep-files-"));
+const folder = await mkdtemp(fileURLToPath(new URL("files-", import.meta.url)));
 const at = (/** @type {string} */ name) => join(folder, name);
 const bytes = (/** @type {string} */ name) => readFile(at(name)).then((found) => [...found]);
 const one = Uint8Array.of(1, 2, 3);
@@ -20,7 +19,7 @@ const two = Uint8Array.of(4, 5);
 async function check(name, body) {
   const error = await body().then(
     () => undefined,
-    (/** @type {Error} */ reason) => reason.stack ?? String(reason),
+    (/** @type {any} */ reason) => String(reason?.stack ?? reason),
   );
   console.log(JSON.stringify({ name, error }));
 }
@@ -186,3 +185,4 @@ await check("leaves no temporary file", async () => {
 });
 
 await rm(folder, { recursive: true });
+console.log("end");

@@ -1,12 +1,11 @@
 // @ts-check
 // The workload in workerd, as static modules out of the project that has the package: its files under their own names.
 
-import { execFile } from "node:child_process";
 import { copyFile, mkdir, readdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { findWorkerd } from "../installed.mjs";
+import { output } from "../processes.mjs";
 import { importsOf, resolvedWorkload } from "../resolved.mjs";
 import { configOf, inWorker } from "./workerd.mjs";
 
@@ -53,7 +52,7 @@ const WAYS = [
 /** @param {import("../run.mjs").Context} context @returns {AsyncGenerator<Check | Row>} */
 export async function* workerdRows({ project }) {
   const workerd = await findWorkerd();
-  const { stdout } = await promisify(execFile)(workerd, ["--version"]);
+  const stdout = await output(workerd, ["--version"]);
   for (const [i, { where, conditions, ask: path, paths }] of WAYS.entries()) {
     const row = { engine: "workerd", version: stdout.trim().split(" ").at(-1) ?? "", where, paths };
     try {

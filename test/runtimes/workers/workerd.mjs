@@ -2,14 +2,16 @@
 // The checks of workerd, which compiles no WebAssembly at run time: baked chains have the bits of Node's linked loops.
 
 import assert from "node:assert/strict";
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { promisify } from "node:util";
+import { kill, killedWithUs } from "../cleanup.mjs";
+import { errorOf } from "../errors.mjs";
 import { findWorkerd } from "../installed.mjs";
+import { output } from "../processes.mjs";
 
 const here = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
 
@@ -21,7 +23,7 @@ const here = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.
  */
 export async function inWorker(workerd, config, body, options = []) {
   const args = ["serve", config, "--socket-addr=http=127.0.0.1:0", "--control-fd=3", ...options];
-  const child = spawn(workerd, args, { stdio: ["ignore", "ignore", "pipe", "pipe"] });
+  const child = killedWithUs(spawn(workerd, args, { stdio: ["ignore", "ignore", "pipe", "pipe"] }));
   const closed = once(child, "close");
   const stderr = text(/** @type {import("node:stream").Readable} */ (child.stderr));
   try {
@@ -36,7 +38,7 @@ export async function inWorker(workerd, config, body, options = []) {
       return response.json();
     }, origin);
   } finally {
-    child.kill("SIGKILL");
+    kill(child);
     await closed;
   }
 }
@@ -89,7 +91,7 @@ async function checkBaked(project) {
   await writeFile(join(folder, "config.capnp"), configOf(modules, "2025-01-01"));
   const cli = join(project, "node_modules/lanestep/dist/cli.js");
   const bake = (/** @type {string[]} */ ...args) =>
-    promisify(execFile)(process.execPath, [cli, "bake", "baked.mjs", ...args], { cwd: folder });
+    output(process.execPath, [cli, "bake", "baked.mjs", ...args], { cwd: folder });
   await bake();
   await bake("--export", "other", "--out", "other.wasm");
   /** @type {typeof import("./baked.mjs")} */
@@ -107,9 +109,6 @@ async function checkBaked(project) {
 
 /** @param {import("../run.mjs").Context} context @returns {AsyncGenerator<import("../run.mjs").Check>} */
 export async function* inWorkerd({ project }) {
-  const error = await checkBaked(project).then(
-    () => undefined,
-    (reason) => reason.message,
-  );
+  const error = await errorOf(checkBaked(project));
   yield { name: "modules by hand, baked and not: the bits of Node's linked loops", error };
 }

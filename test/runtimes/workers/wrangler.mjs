@@ -3,12 +3,13 @@
 // package, and run by workerd. The condition `workerd` makes the library import its modules itself.
 
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { copyFile, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { isDeepStrictEqual, promisify } from "node:util";
+import { isDeepStrictEqual } from "node:util";
+import { wordsOf } from "../errors.mjs";
 import { findWorkerd, installed, nodeOf } from "../installed.mjs";
+import { output } from "../processes.mjs";
 import { configOf, inWorker } from "./workerd.mjs";
 
 const here = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
@@ -64,7 +65,7 @@ const OFFLINE = {
 export async function bundleByWrangler(folder, out) {
   const args = [installed("wrangler/bin/wrangler.js"), "deploy", "--dry-run", "--outdir", out];
   // It wants a newer Node than the library does.
-  await promisify(execFile)(nodeOf(26), args, { cwd: folder, env: { ...process.env, ...OFFLINE } });
+  await output(nodeOf(26), args, { cwd: folder, env: { ...process.env, ...OFFLINE } });
 }
 
 /** The configuration of what a bundler made: the script is what is no WebAssembly. */
@@ -94,7 +95,7 @@ export async function* inWrangler({ project }) {
   await mkdir(folder, { recursive: true });
   for (const name of [WORKER, CHAINS]) await copyFile(here(name), join(folder, name));
   const bake = [join(project, "node_modules/lanestep/dist/cli.js"), "bake", CHAINS, "--export", "own"];
-  await promisify(execFile)(process.execPath, [...bake, "--out", "own.wasm"], { cwd: folder });
+  await output(process.execPath, [...bake, "--out", "own.wasm"], { cwd: folder });
   /** @type {typeof import("./unconfigured.mjs")} */
   const { run, start } = await import(pathToFileURL(join(folder, CHAINS)).href);
 
@@ -114,14 +115,14 @@ export async function* inWrangler({ project }) {
               isDeepStrictEqual(found, { ...linked, paths: [path, path, path] })
                 ? undefined
                 : `other bits, or ${found.paths}`,
-            (reason) => reason.message,
+            wordsOf,
           );
           checks.push({ name: `bundled by ${bundler}: ${what}: ${path}, the bits of Node's linked loops`, error });
         }
       });
       yield* checks;
     } catch (error) {
-      yield { name: `bundled by ${bundler}: runs`, error: /** @type {Error} */ (error).message };
+      yield { name: `bundled by ${bundler}: runs`, error: wordsOf(error) };
     }
   }
 }

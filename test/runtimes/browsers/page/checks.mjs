@@ -1,6 +1,7 @@
 // @ts-check
 // The checks of the page of examples/browser, in Chromium.
 
+import { errorOf } from "../../errors.mjs";
 import { keepingChecks } from "./keeping.mjs";
 import { preparingChecks } from "./preparing.mjs";
 import { servePage } from "./server.mjs";
@@ -13,10 +14,7 @@ export async function* inBrowser() {
   try {
     for (const checks of [usingChecks, keepingChecks, unreadableChecks, preparingChecks]) {
       for await (const [name, check] of checks(address)) {
-        const error = await check().then(
-          () => undefined,
-          (reason) => reason.message,
-        );
+        const error = await errorOf(check());
         yield { name, ...(error !== undefined && { error }) };
       }
     }

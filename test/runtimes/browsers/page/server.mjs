@@ -3,11 +3,11 @@
 // put in front of the worker's script, by the first part of the path: /indexeddb+dies-at-2/ for two of them. /elsewhere/
 // is an empty page of the same origin.
 
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, preview } from "vite";
+import { makeFolder, removeFolder } from "../../cleanup.mjs";
 
 const root = fileURLToPath(new URL("../../../../examples/browser", import.meta.url));
 
@@ -49,7 +49,7 @@ function codeOf(part) {
 
 /** @returns the address of the page, and what ends it */
 export async function servePage() {
-  const outDir = await mkdtemp(join(tmpdir(), "lanestep-page-"));
+  const outDir = makeFolder("lanestep-page-");
   const shared = { root, configFile: join(root, "vite.config.js"), logLevel: /** @type {const} */ ("warn") };
   await build({ ...shared, build: { outDir } });
   const assets = await readdir(join(outDir, "assets"));
@@ -86,7 +86,7 @@ export async function servePage() {
     address: `http://127.0.0.1:${port}/`,
     async close() {
       await server.close();
-      await rm(outDir, { recursive: true });
+      await removeFolder(outDir);
     },
   };
 }

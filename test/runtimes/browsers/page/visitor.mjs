@@ -2,10 +2,8 @@
 // A visitor of the page: a browser with a profile of its own that outlives its windows, and what one does there.
 
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { chromium } from "playwright-core";
+import { makeFolder, removeFolder, UNHANDLED } from "../../cleanup.mjs";
 import { ARGS, findChromium } from "../chromium.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
@@ -21,7 +19,7 @@ const FILE = "lanestep-digits.safetensors";
  * @param {import("playwright-core").BrowserContextOptions} [options]
  */
 export async function inProfile(address, body, options) {
-  const profile = await mkdtemp(join(tmpdir(), "lanestep-profile-"));
+  const profile = makeFolder("lanestep-profile-");
   const visitor = new Visitor(address, profile, options);
   try {
     const result = await body(visitor);
@@ -31,7 +29,7 @@ export async function inProfile(address, body, options) {
     throw new Error([error, ...visitor.problems].join("\n"));
   } finally {
     await visitor.context?.close();
-    await rm(profile, { recursive: true, force: true });
+    await removeFolder(profile);
   }
 }
 
@@ -55,7 +53,7 @@ export class Visitor {
   /** Starts the browser, again if it runs. */
   async start() {
     await this.context?.close();
-    const options = { executablePath: findChromium(), args: ARGS, timeout: 0, ...this.options };
+    const options = { executablePath: findChromium(), args: ARGS, timeout: 0, ...UNHANDLED, ...this.options };
     const context = await chromium.launchPersistentContext(this.profile, options);
     context.setDefaultTimeout(300_000); // Tests no speed: a page that is stuck fails in the end.
     const { problems, address } = this;
