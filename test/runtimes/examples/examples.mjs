@@ -1,6 +1,7 @@
 // @ts-check
 // The examples, each run by its engine, with the packed library, in a copy of its own in the scratch project.
 
+import { errorOf } from "../errors.mjs";
 import { bun, deno, findWorkerd, requireInstalled } from "../installed.mjs";
 import { inBun, inDeno, inNode } from "./scripts.mjs";
 import { inWorkerd } from "./worker.mjs";
@@ -30,10 +31,7 @@ export async function* inExamples({ project }) {
       continue;
     }
     for (const [name, body] of Object.entries(checks)) {
-      const error = await body(project, engine).then(
-        () => undefined,
-        (reason) => reason.message,
-      );
+      const error = await errorOf(body(project, engine));
       yield { name: `examples/${example}: ${name}`, error };
     }
   }
