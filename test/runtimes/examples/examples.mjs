@@ -18,7 +18,7 @@ const examples = {
 
 /**
  * @param {{ project: string }} context the scratch project's folder: lanestep is its dependency
- * @returns {AsyncGenerator<{ name: string, error?: string }>}
+ * @returns {AsyncGenerator<import("../run.mjs").Check>}
  */
 export async function* inExamples({ project }) {
   for (const [example, [find, checks]] of Object.entries(examples)) {
