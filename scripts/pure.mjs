@@ -31,7 +31,7 @@ export function pureConstants() {
           text.appendRight(init.end, isCall ? "" : isObject ? "))()" : ")()");
         }
       }
-      return { code: text.toString(), map: text.generateMap({ hires: true }) };
+      return { code: text.toString(), map: text.generateMap({ hires: "boundary" }) };
     },
   };
 }

@@ -2,12 +2,11 @@
 // The command `lanestep`.
 
 import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { parse, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { bake } from "./bake.ts";
-import { version } from "./generated/fingerprint.ts";
 import type { Update } from "./update.ts";
 
 const HELP = `lanestep bake <module> [-o <file>] [--export <name>]
@@ -34,7 +33,10 @@ class UserError extends Error {}
 async function main(args: string[]): Promise<string> {
   const { values, positionals } = read(args);
   if (values.help) return HELP;
-  if (values.version) return `${version}\n`;
+  if (values.version) {
+    const { version } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
+    return `${version}\n`;
+  }
   const [command, module, ...more] = positionals;
   if (command !== "bake")
     throw new UserError(`${command ? `no command "${command}"` : "no command"}; there is "bake", and --help`);

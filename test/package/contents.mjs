@@ -12,7 +12,7 @@ const scripts = {
   "bake.js": { imports: [], globals: [] },
   "cli.js": {
     imports: ["./bake.js", "node:fs", "node:fs/promises", "node:path", "node:url", "node:util"],
-    globals: ["process"],
+    globals: ["URL", "process"],
   },
   "core.js": { imports: ["./restore.js"], globals: ["console"] },
   "describe.js": { imports: ["./core.js"], globals: [] },
