@@ -2,6 +2,7 @@
 //
 //   assembly/index.ts        → build/kernels.wasm → dist/kernels.wasm, src/generated/kernels.ts
 //   assembly/bodies/index.ts → build/bodies.wasm  → src/generated/bodies.ts (the linker's table)
+//   assembly/**/*.wgsl       → src/generated/wgsl.ts (the same functions for the webgpu backend)
 //   these two and src/link/  → src/generated/fingerprint.ts (a hash: what is linked ahead fits no other)
 //   src/                     → build/js, dist/types → dist/index.js; by itself dist/cli.js, the command
 //   the linker, run once     → dist/warmed.wasm (loops for engines that compile nothing at run time)
@@ -15,6 +16,7 @@ import { instantiate } from "@assemblyscript/loader";
 import { readBodies } from "./bodies.mjs";
 import { bundle, ENTRIES, TOOLS } from "./bundle.mjs";
 import { printSizes } from "./size.mjs";
+import { readWgsl } from "./wgsl.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const at = (/** @type {string[]} */ ...names) => join(root, ...names);
@@ -68,6 +70,12 @@ generate(
   "bodies.ts",
   `import type { Body } from "../link/link.ts";\n\nexport type BodyName = ${names.join(" | ")};\n\n` +
     `export const bodies: Readonly<Record<BodyName, Body>> = ${JSON.stringify(bodies)};\n`,
+);
+
+generate(
+  "wgsl.ts",
+  `import type { Wgsl } from "../backends/webgpu/wgsl.ts";\n\n` +
+    `export const wgsl: Wgsl = ${JSON.stringify(readWgsl(at("assembly")))};\n`,
 );
 
 // All that decides what compiled code computes: modules that were made with another fingerprint are refused.

@@ -22,3 +22,8 @@ export class NonFiniteError extends Error {
 export class CheckpointError extends Error {
   override readonly name = "CheckpointError";
 }
+
+/** The device of a `webgpu` optimizer is gone, and its planes with it: restore the last checkpoint on another. */
+export class DeviceLostError extends Error {
+  override readonly name = "DeviceLostError";
+}

@@ -1,9 +1,18 @@
 export { applyUpdates } from "./apply-updates.ts";
 export type { BackendInfo } from "./backends/backend.ts";
 export type { InitOptions } from "./backends/choose.ts";
+export type { GpuOptimizer } from "./backends/webgpu/optimizer.ts";
+export type { GpuBinding, GpuBindings, GpuInitOptions } from "./backends/webgpu/types.ts";
 export type { SaveOptions } from "./checkpoint/save.ts";
 export { type Control, control } from "./control.ts";
-export { CheckpointError, DisposedError, NonFiniteError, StateError, TreeMismatchError } from "./errors.ts";
+export {
+  CheckpointError,
+  DeviceLostError,
+  DisposedError,
+  NonFiniteError,
+  StateError,
+  TreeMismatchError,
+} from "./errors.ts";
 export { type FunctionalState, type FunctionalUpdate, functional } from "./functional.ts";
 export { globalNorm } from "./global-norm.ts";
 export type { CarryReport } from "./optimizer/carry.ts";

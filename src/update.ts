@@ -1,4 +1,6 @@
 import { createEngine, type InitOptions } from "./backends/choose.ts";
+import type { GpuOptimizer } from "./backends/webgpu/optimizer.ts";
+import type { GpuInitOptions } from "./backends/webgpu/types.ts";
 import { type Plan as CarryPlan, carry, planCarry, type Source } from "./optimizer/carry.ts";
 import { copyPlain } from "./optimizer/custom.ts";
 import { sourceOf } from "./optimizer/from.ts";
@@ -70,15 +72,23 @@ export class Update {
    * optimizer.params.dense.kernel.length; // => 15
    * ```
    */
-  async init<const T>(params: T, options: InitOptions = {}): Promise<Optimizer<T>> {
-    return this.initSync(params, options);
+  async init<const T>(params: T, options: GpuInitOptions<T>): Promise<GpuOptimizer<T>>;
+  async init<const T>(params: T, options?: InitOptions): Promise<Optimizer<T>>;
+  async init<const T>(
+    params: T,
+    options: InitOptions | GpuInitOptions<T> = {},
+  ): Promise<Optimizer<T> | GpuOptimizer<T>> {
+    const checked = readInitOptions(options);
+    const { tree, found } = readTree(params, "params");
+    return this.#start<T>(this.#meet(tree, fromOf(checked)), found, checked);
   }
 
   /** {@link init} without a promise, for class constructors. */
   initSync<const T>(params: T, options: InitOptions = {}): Optimizer<T> {
     const checked = readInitOptions(options);
+    if (checked.backend === "webgpu") throw new TypeError('"webgpu" takes a promise: await init(…)');
     const { tree, found } = readTree(params, "params");
-    return this.#optimizer(this.#meet(tree, fromOf(checked)), found, checked);
+    return this.#optimizer(this.#meet(tree, fromOf(checked)), found, checked as InitOptions);
   }
 
   /**
@@ -131,11 +141,16 @@ export class Update {
     params: T,
     options?: RestoreOptions,
   ): Promise<Optimizer<T>>;
+  async restore<T = Record<string, unknown>>(
+    bytes: Uint8Array | ArrayBuffer,
+    params: unknown,
+    options: GpuRestoreOptions,
+  ): Promise<GpuOptimizer<T>>;
   async restore<T>(
     bytes: Uint8Array | ArrayBuffer,
     params?: unknown,
-    options: RestoreOptions = {},
-  ): Promise<Optimizer<T>> {
+    options: RestoreOptions | GpuRestoreOptions = {},
+  ): Promise<Optimizer<T> | GpuOptimizer<T>> {
     const entries = isPlainObject(params) ? Object.entries(params) : [];
     if (
       entries.length > 0 &&
@@ -151,7 +166,7 @@ export class Update {
     });
     const update = rules === this.rules ? this : new Update(rules);
     const met = update.#meet(read.tree, source);
-    const optimizer = update.#optimizer<T>(met, read.found, checked);
+    const optimizer = await update.#start<T>(met, read.found, checked);
     takeControls();
     return optimizer;
   }
@@ -163,6 +178,16 @@ export class Update {
     const key = `${tree.form}${grouping.key}`;
     if (this.#program?.key !== key) this.#program = { key, program: programOf(tree, grouping) };
     return { program: this.#program.program, source, plan };
+  }
+
+  async #start<T>(
+    met: Met,
+    found: readonly FoundLeaf[],
+    options: AnyInitOptions,
+  ): Promise<Optimizer<T> | GpuOptimizer<T>> {
+    if (options.backend !== "webgpu") return this.#optimizer(met, found, options as InitOptions);
+    const { startGpu } = await import("./backends/webgpu/start.ts");
+    return startGpu(met, found, options);
   }
 
   #optimizer<T>({ program, source, plan }: Met, found: readonly FoundLeaf[], options: InitOptions): Optimizer<T> {
@@ -179,7 +204,14 @@ export class Update {
   }
 }
 
-const fromOf = ({ from }: InitOptions): Source | null => (from ? sourceOf(from as Optimizer) : null);
+/** Options after they were read. */
+type AnyInitOptions = Omit<InitOptions, "backend"> & {
+  readonly backend?: InitOptions["backend"] | "webgpu";
+  readonly device?: object | undefined;
+  readonly buffers?: object | undefined;
+};
+
+const fromOf = ({ from }: AnyInitOptions): Source | null => (from ? sourceOf(from as Optimizer) : null);
 
 /** What state begins with, where it begins with the parameters; planes that were carried, or not, have begun. */
 function beginState({ slots, chain }: Program, views: PlaneViews, host: Host, source: Source | null): void {
@@ -204,6 +236,15 @@ export interface RestoreOptions extends Omit<InitOptions, "from"> {
   readonly options?: "current" | "saved" | undefined;
 }
 
+/** The same on a device. */
+export type GpuRestoreOptions = Omit<GpuInitOptions, "buffers"> & Pick<RestoreOptions, "strict" | "options">;
+
+const object = option<object | undefined>(
+  undefined,
+  "an object",
+  (value): value is object | undefined => value === undefined || (typeof value === "object" && value !== null),
+);
+
 const compiled = option<object | undefined>(
   undefined,
   "a WebAssembly.Module",
@@ -213,11 +254,13 @@ const compiled = option<object | undefined>(
 
 /** Of `init` and of `restore`. */
 const startSpec = {
-  backend: option<"wasm" | "reference" | undefined>(
+  backend: option<AnyInitOptions["backend"]>(
     undefined,
-    '"wasm" or "reference"',
-    (value) => value === undefined || value === "wasm" || value === "reference",
+    '"wasm", "webgpu" or "reference"',
+    (value) => value === undefined || value === "wasm" || value === "webgpu" || value === "reference",
   ),
+  device: object,
+  buffers: object,
   module: compiled,
   kernels: compiled,
   warn: flag(true),
@@ -233,7 +276,7 @@ const initSpec = {
   ),
 };
 
-const readInitOptions = (options: InitOptions): InitOptions => readOptions("init", options, initSpec) as InitOptions;
+const readInitOptions = (options: object): AnyInitOptions => readOptions("init", options, initSpec) as AnyInitOptions;
 
 const restoreSpec = {
   ...startSpec,

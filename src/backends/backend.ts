@@ -1,15 +1,16 @@
 import type { Source } from "../program/compile.ts";
-import type { Program } from "../program/program.ts";
+import type { Meeting, Part, Program } from "../program/program.ts";
 import type { LayoutLeaf } from "../tree/layout.ts";
 
 /** What runs a program, and how it came to be chosen. */
 export interface BackendInfo {
-  readonly name: "wasm" | "reference";
+  readonly name: "wasm" | "reference" | "webgpu";
   /**
    * `linked`: loops linked at run time; `warmed`: loops linked ahead of time; `tiles`: body by body over tiles, where
-   * the engine compiles nothing at run time and a loop was not linked ahead; `reference`: plain JavaScript.
+   * the engine compiles nothing at run time and a loop was not linked ahead; `reference`: plain JavaScript; `shaders`: those
+   * of a device.
    */
-  readonly path: "linked" | "warmed" | "tiles" | "reference";
+  readonly path: "linked" | "warmed" | "tiles" | "reference" | "shaders";
   /** Why this one, in a sentence. */
   readonly reason: string;
 }
@@ -36,16 +37,27 @@ export const zeroSums = ({ chain, layout }: Program): Sums[] =>
 
 const none: Sums = { updates: new Float64Array(0), params: new Float64Array(0) };
 
-/** A program that owns its planes. Groups are those of the program. */
-export interface Engine {
+/** What a step asks of a backend. Groups are those of the program. */
+export interface Steps {
   readonly backend: BackendInfo;
+  /** A step begins: what it needs is made ready before it changes anything. */
+  begin(sink: "apply" | "emit"): void;
+  stage(group: number, stage: number, mode: Mode): void;
+  /** Makes a factor of norms where these stand; without it the host does. `there`: groups that have come. */
+  settle?(meeting: Meeting, there: readonly Part[]): void;
+  zeroGrads(group: number): void;
+  /** p ← p + g: what `emit` left to do. */
+  apply(group: number): void;
+  /** Sets the smallest numbers of decaying state to zero. */
+  flush(group: number): void;
+}
+
+/** A program that owns its planes, in the host's memory. */
+export interface Engine extends Steps {
   /** A leaf of a plane; null where the plane has no place for it. */
   view(id: PlaneId, leaf: LayoutLeaf): Float32Array<ArrayBuffer> | null;
   /** All of a plane, padding included, in one piece or several. */
   spans(id: PlaneId): readonly Float32Array<ArrayBuffer>[];
-  /** A step begins: what it needs is made ready before it changes anything. */
-  begin(sink: "apply" | "emit"): void;
-  stage(group: number, stage: number, mode: Mode): void;
   /** What the passes of this rule have summed up. */
   sums(rule: number): Sums;
   /** Σ x² of a leaf of a plane; 0 where the plane has no place for it. */
@@ -55,11 +67,6 @@ export interface Engine {
   /** Shows x to a user's function in the scratch plane, or zeros; and takes back what it made of it. */
   expose(group: number, isActive: boolean): void;
   takeBack(group: number): void;
-  zeroGrads(group: number): void;
-  /** p ← p + g: what `emit` left to do. */
-  apply(group: number): void;
-  /** Sets the smallest numbers of decaying state to zero. */
-  flush(group: number): void;
 }
 
 /** Below this magnitude: 2^-100. */

@@ -64,7 +64,11 @@ const loadSpec = {
 };
 
 /** Fills an optimizer in; all is checked before any of it is written. */
-export function load(parts: OptimizerInternals, bytes: Uint8Array | ArrayBuffer, given: LoadOptions): CarryReport {
+export function load(
+  parts: Pick<OptimizerInternals, "program" | "host" | "views" | "ready">,
+  bytes: Uint8Array | ArrayBuffer,
+  given: LoadOptions,
+): CarryReport {
   const { only, strict } = readOptions("load", given, loadSpec as unknown as OptionSpec<LoadOptions>);
   parts.ready("load");
   const checkpoint = readCheckpoint(bytes, "load");

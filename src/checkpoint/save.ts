@@ -55,7 +55,7 @@ export interface SavedHost {
 
 /** The file of an optimizer as it is now: a header, and views of the planes. */
 export function checkpointOf(
-  { program, host, views }: OptimizerParts,
+  { program, host, views }: Pick<OptimizerParts, "program" | "host" | "views">,
   caller: string,
   options: SaveOptions,
 ): { chunks: Uint8Array<ArrayBuffer>[]; size: number } {

@@ -1,4 +1,6 @@
+import type { Engine } from "../backends/backend.ts";
 import { option } from "../options.ts";
+import type { Runner } from "../program/runner.ts";
 import type { OptimizerParts } from "./optimizer.ts";
 
 /** Norms of one leaf. */
@@ -42,7 +44,13 @@ export const toldSpec = {
   value: option<number | undefined>(undefined, "a number", (value) => value === undefined || typeof value === "number"),
 };
 
-export function statsOf(parts: OptimizerParts, isUpdated: boolean): Stats {
+/** What statistics are made of. */
+export type StatsParts = Pick<OptimizerParts, "program" | "host" | "values" | "keepsUpdates"> & {
+  readonly engine: Pick<Engine, "squares">;
+  readonly runner: Pick<Runner, "norms" | "factors">;
+};
+
+export function statsOf(parts: StatsParts, isUpdated: boolean): Stats {
   const { program, host, values, engine, runner, keepsUpdates } = parts;
   const { all } = program.chain;
   const rates: Record<string, number> = {};

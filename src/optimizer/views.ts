@@ -11,11 +11,11 @@ type View = Float32Array<ArrayBuffer>;
 /** The views of one optimizer, made when they are first asked for. */
 export class PlaneViews {
   readonly #program: Program;
-  readonly #engine: Engine;
+  readonly #engine: Pick<Engine, "view">;
   readonly #leaves = new Map<PlaneId, readonly (View | null)[]>();
   readonly #trees = new Map<PlaneId, unknown>();
 
-  constructor(program: Program, engine: Engine) {
+  constructor(program: Program, engine: Pick<Engine, "view">) {
     this.#program = program;
     this.#engine = engine;
   }

@@ -1,6 +1,6 @@
 // One step: the actions of a program in order, on any backend.
 
-import type { Engine, Mode } from "../backends/backend.ts";
+import type { Engine, Mode, Steps } from "../backends/backend.ts";
 import { displayPath } from "../tree/path.ts";
 import type { Numbers, Told } from "../updates/rule.ts";
 import type { Barrier } from "./compile.ts";
@@ -20,7 +20,8 @@ export class Runner {
   /** Too many steps in a row had NaN or infinities, this one too: what to say. */
   failure: string | null = null;
   readonly #program: Program;
-  readonly #engine: Engine;
+  /** A device has no more than what a step asks of every backend. */
+  readonly #engine: Steps & Partial<Engine>;
   readonly #values: readonly StepValues[];
   readonly #host: Host;
   /** What rules remember when this step is done. */
@@ -28,7 +29,7 @@ export class Runner {
   /** Gates that let this step through. */
   readonly #passed: number[] = [];
 
-  constructor(program: Program, engine: Engine, values: readonly StepValues[], host: Host) {
+  constructor(program: Program, engine: Steps & Partial<Engine>, values: readonly StepValues[], host: Host) {
     this.#program = program;
     this.#engine = engine;
     this.#values = values;
@@ -85,14 +86,16 @@ export class Runner {
     const { active } = this;
     const there = this.#program.isGated ? parts.filter(({ group }) => active[group]) : parts;
     if (kind === "custom") {
-      for (const { group } of parts) this.#engine.expose(group, active[group]!);
+      for (const { group } of parts) this.#engine.expose!(group, active[group]!);
       if (there.length > 0) custom(rule);
-      for (const { group } of there) this.#engine.takeBack(group);
+      for (const { group } of there) this.#engine.takeBack!(group);
       return;
     }
     if (there.length === 0) return;
-    if (kind === "norm") this.#settle(meeting, there);
-    else if (kind === "accumulate" ? this.#gather(rule, there) : this.#check(meeting, there)) this.#passed.push(rule);
+    if (kind === "norm") {
+      if (this.#engine.settle) this.#engine.settle(meeting, there);
+      else this.#settle(meeting, there);
+    } else if (kind === "accumulate" ? this.#gather(rule, there) : this.#check(meeting, there)) this.#passed.push(rule);
     else for (const { group } of there) active[group] = false;
   }
 
@@ -121,7 +124,7 @@ export class Runner {
       const part = partOf[group];
       if (!part || !this.active[group]) continue;
       const { barrier } = part;
-      const sum = this.#engine.sums(barrier.kind === "norm" ? barrier.owner : barrier.rule)[of][index]!;
+      const sum = this.#engine.sums!(barrier.kind === "norm" ? barrier.owner : barrier.rule)[of][index]!;
       total = order === 2 ? total + sum : Math.max(total, sum);
     }
     return order === 2 ? Math.sqrt(total) : total;
@@ -150,7 +153,7 @@ export class Runner {
     let bad = -1;
     if (!Number.isFinite(norm)) {
       for (const { group, barrier } of parts) {
-        const leaf = barrier.kind === "skip" ? this.#engine.nonFinite(group, barrier.source) : -1;
+        const leaf = barrier.kind === "skip" ? this.#engine.nonFinite!(group, barrier.source) : -1;
         if (leaf >= 0 && (bad < 0 || leaf < bad)) bad = leaf;
       }
     }

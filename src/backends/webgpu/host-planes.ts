@@ -1,0 +1,64 @@
+// Planes of a device on the host for a while: to be saved, restored, or read.
+
+import type { Program } from "../../program/program.ts";
+import type { LayoutLeaf } from "../../tree/layout.ts";
+import type { PlaneId } from "../backend.ts";
+import { type Gpu, MAP_READ, usage } from "./gpu.ts";
+import type { Planes } from "./planes.ts";
+
+type Values = Float32Array<ArrayBuffer>;
+
+/** Leaves of planes, made when they are first asked for. */
+export class HostPlanes {
+  readonly #program: Program;
+  readonly #leaves = new Map<PlaneId, Map<LayoutLeaf, Values>>();
+
+  constructor(program: Program) {
+    this.#program = program;
+  }
+
+  view(id: PlaneId, leaf: LayoutLeaf): Values | null {
+    const { groups, groupsOfSlot } = this.#program;
+    const has =
+      typeof id === "number" ? groupsOfSlot[id]!.includes(leaf.group) : id === "params" || leaf.group < groups.length;
+    if (!has) return null;
+    const plane = this.#leaves.get(id) ?? new Map<LayoutLeaf, Values>();
+    this.#leaves.set(id, plane);
+    const values = plane.get(leaf) ?? new Float32Array(leaf.length);
+    plane.set(leaf, values);
+    return values;
+  }
+
+  /** Sends up all that was asked for. */
+  upload(planes: Planes): void {
+    for (const [id, leaves] of this.#leaves) for (const [leaf, values] of leaves) planes.write(id, leaf, values);
+  }
+
+  /** Fills in all that was asked for, as it is on the device at this moment. */
+  async download(gpu: Gpu, planes: Planes): Promise<void> {
+    const encoder = gpu.device.createCommandEncoder();
+    const copies = [...this.#leaves].flatMap(([id, leaves]) => {
+      return planes.pieces.flatMap((piece) => {
+        const place = planes.at(id, piece);
+        if (!place || !piece.parts.some(({ leaf }) => leaves.has(leaf))) return [];
+        const size = (piece.end - piece.begin) * 4;
+        const staging = gpu.device.createBuffer({ size, usage: usage.mapRead | usage.copyDst });
+        encoder.copyBufferToBuffer(place.buffer, place.offset, staging, 0, size);
+        return [{ staging, piece, leaves }];
+      });
+    });
+    gpu.device.queue.submit([encoder.finish()]);
+    try {
+      await Promise.all(copies.map(({ staging }) => staging.mapAsync(MAP_READ)));
+      for (const { staging, piece, leaves } of copies) {
+        const values = new Float32Array(staging.getMappedRange());
+        for (const { leaf, from, length } of piece.parts) {
+          const begin = leaf.offset + from - piece.begin;
+          leaves.get(leaf)?.set(values.subarray(begin, begin + length), from);
+        }
+      }
+    } finally {
+      for (const { staging } of copies) staging.destroy();
+    }
+  }
+}

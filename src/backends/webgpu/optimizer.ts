@@ -1,0 +1,355 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+
+import { joinChunks } from "../../checkpoint/safetensors.ts";
+import { checkpointOf, type SaveOptions } from "../../checkpoint/save.ts";
+import { DeviceLostError, DisposedError, StateError } from "../../errors.ts";
+import type { CarryReport } from "../../optimizer/carry.ts";
+import type { LoadOptions, RuleState, SnapshotName } from "../../optimizer/optimizer.ts";
+import { type Stats, statsOf, toldSpec } from "../../optimizer/stats.ts";
+import { averagesOf } from "../../optimizer/swap-average.ts";
+import { isFrozen, PlaneViews, stateTree } from "../../optimizer/views.ts";
+import { readOptions } from "../../options.ts";
+import type { Program } from "../../program/program.ts";
+import type { Runner } from "../../program/runner.ts";
+import type { Host, StepValues } from "../../program/values.ts";
+import { show } from "../../show.ts";
+import { buildTree, matchTree } from "../../tree/layout.ts";
+import type { FoundLeaf } from "../../tree/leaf.ts";
+import type { Gradients, Views } from "../../tree/types.ts";
+import type { Told } from "../../updates/rule.ts";
+import type { BackendInfo, PlaneId } from "../backend.ts";
+import type { GpuEngine } from "./engine.ts";
+import type { Gpu } from "./gpu.ts";
+import { HostPlanes } from "./host-planes.ts";
+import type { Planes } from "./planes.ts";
+import type { Tables } from "./tables.ts";
+import type { GpuBindings, GpuEncoder } from "./types.ts";
+
+/** What it is made of: no part of the interface. */
+export interface GpuParts {
+  readonly gpu: Gpu;
+  /** With the layout of the device. */
+  readonly program: Program;
+  readonly host: Host;
+  readonly values: readonly StepValues[];
+  readonly engine: GpuEngine;
+  readonly planes: Planes;
+  readonly tables: Tables;
+  readonly runner: Runner;
+  readonly keepsUpdates: boolean;
+}
+
+type Phase = "ready" | "updated" | "running" | "averaged" | "busy";
+
+/**
+ * An optimizer whose planes stand on a device. Steps are encoded and submitted, and nothing is waited for; what is read
+ * back is a promise.
+ */
+export class GpuOptimizer<T = unknown> {
+  readonly backend: BackendInfo;
+  /** What became of the leaves and options of what this one was made from; null if it was made from parameters alone. */
+  readonly carried: CarryReport | null;
+  readonly #host: Host;
+  #parts: GpuParts | null;
+  #phase: Phase = "ready";
+  /** Whether `update()` left updates that count as a step. */
+  #changed = false;
+  /** Whether norms have been taken. */
+  #ran = false;
+
+  /** @internal */
+  constructor(parts: GpuParts, carried: CarryReport | null) {
+    this.#parts = parts;
+    this.#host = parts.host;
+    this.backend = parts.engine.backend;
+    this.carried = carried;
+  }
+
+  /** Steps that changed parameters, or will have when the device is done with them. */
+  get count(): number {
+    return this.#host.count;
+  }
+
+  /** Where the parameters stand, leaf by leaf: shaders of the caller's may read them, and write them between steps. */
+  get params(): GpuBindings<T> {
+    return this.#bindings("params");
+  }
+
+  /** Where the gradients are wanted: shaders of the caller's write them. Frozen leaves have none. */
+  get grads(): GpuBindings<T> {
+    return this.#bindings("grads");
+  }
+
+  /** The device, which the caller gave or lanestep requested. */
+  get device(): Gpu["device"] {
+    return this.#living().gpu.device;
+  }
+
+  /**
+   * One step, encoded and submitted: on the device it follows what was submitted before, such as the shaders that wrote
+   * the gradients.
+   *
+   * @param grads a whole tree of gradients from the host; without it, what stands in the buffers
+   * @param told `value`: the loss, for `reduceOnPlateau`; alone: `step(undefined, { value })`
+   * @returns whether parameters change: false while `accumulate` gathers
+   * @throws as `Optimizer.step`, and DeviceLostError
+   */
+  step(grads?: Gradients<T>, told?: Told): boolean {
+    const changed = this.#run("step", grads, told, "apply", null);
+    if (changed) this.#host.count += 1;
+    return changed;
+  }
+
+  /**
+   * One step in an encoder of the caller's, who submits it: steps are to be submitted in the order in which they were
+   * encoded, and each once.
+   *
+   * @returns as {@link step}
+   */
+  encode(encoder: GpuEncoder, told?: Told): boolean {
+    const changed = this.#run("encode", undefined, told, "apply", encoder as GPUCommandEncoder);
+    if (changed) this.#host.count += 1;
+    return changed;
+  }
+
+  /** The first half of a step: overwrites the gradients with the updates. */
+  update(grads?: Gradients<T>, told?: Told): void {
+    this.#changed = this.#run("update", grads, told, "emit", null);
+    this.#phase = "updated";
+  }
+
+  /** The second half: adds the gradients, which are updates now, to the parameters. @throws StateError without an `update()` */
+  apply(): void {
+    const { runner, engine } = this.#living();
+    if (this.#phase !== "updated") throw new StateError("apply() needs an update() before it; step() does both");
+    this.#submit((encoder) => {
+      engine.record(encoder, () => {
+        runner.active.forEach((isActive, group) => {
+          if (isActive) engine.apply(group);
+        });
+      });
+    });
+    this.#phase = "ready";
+    if (this.#changed) this.#host.count += 1;
+  }
+
+  /** Sets all gradients to zero. @throws StateError between `update()` and `apply()` */
+  zeroGrads(): void {
+    const { engine, program } = this.#ready("zeroGrads");
+    this.#submit((encoder) => {
+      engine.record(encoder, () => {
+        for (let group = 0; group < program.groups.length; group++) engine.zeroGrads(group);
+      });
+    });
+  }
+
+  /**
+   * Copies a tree back: plain objects and fresh arrays, as they are when all steps before are done.
+   *
+   * @param name "params", "grads" or "state"
+   * @throws TypeError for another name; DeviceLostError
+   */
+  async read<Name extends SnapshotName>(name: Name): Promise<Name extends "state" ? RuleState<T>[] : Views<T>> {
+    const { program, host } = this.#living();
+    type Result = Name extends "state" ? RuleState<T>[] : Views<T>;
+    switch (name) {
+      case "params":
+      case "grads":
+        return (await this.#download([name])).copy(name) as Result;
+      case "state": {
+        const views = await this.#download(program.slots.map((_, slot) => slot));
+        return stateTree(
+          program,
+          program.chain.rules,
+          (slot) => views.copy(slot),
+          (rule) => host.custom[rule],
+        ) as Result;
+      }
+      default:
+        name satisfies never;
+        throw new TypeError(`read: ${show(name)} is none of "params", "grads", "state"`);
+    }
+  }
+
+  /** What the last step was like: see `Optimizer.stats`. Norms are of what stands on the device when all steps are done. */
+  async stats(): Promise<Stats> {
+    const { program, host, values, engine, tables, gpu, runner, keepsUpdates } = this.#living();
+    const isUpdated = this.#phase === "updated";
+    const ids = [
+      ...(isUpdated ? [] : ["grads" as const]),
+      "params" as const,
+      ...(keepsUpdates ? ["updates" as const] : []),
+    ];
+    const record = (encoder: GPUCommandEncoder) => {
+      engine.record(encoder, () => {
+        for (const id of ids) engine.measure(id);
+      });
+      engine.passes.scalars.upload();
+    };
+    const { squares, factors } = await this.#guard(tables.read(gpu, record));
+    if (this.#ran) {
+      for (const { rule, index } of program.chain.all) {
+        if (rule.kind !== "norm" || rule.scope !== "tree") continue;
+        const at = tables.ofRule(index);
+        runner.factors[index] = factors[at.factor]!;
+        const { order } = program.chain.all[index]!.options as { order?: number };
+        runner.norms[index] = order === Number.POSITIVE_INFINITY ? Number.NaN : factors[at.norm]!;
+      }
+    }
+    return statsOf({ program, host, values, engine: { squares }, runner, keepsUpdates }, isUpdated);
+  }
+
+  /** Exchanges the parameters with their average: see `Optimizer.swapAverage`. */
+  swapAverage(): void {
+    if (this.#phase !== "averaged") this.#ready("swapAverage");
+    const { program, planes } = this.#living();
+    for (const slot of averagesOf(program)) planes.swap("params", slot);
+    this.#phase = this.#phase === "averaged" ? "ready" : "averaged";
+  }
+
+  /** A checkpoint as it is now, of the format that every backend reads. @throws as `Optimizer.save`; DeviceLostError */
+  async save(options: SaveOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+    const { program, host, gpu, planes } = this.#ready("save");
+    const kept = new HostPlanes(program);
+    // Counts and options are those of this moment: planes are filled in afterwards.
+    const file = checkpointOf({ program, host, views: new PlaneViews(program, kept) }, "save", options);
+    await this.#guard(kept.download(gpu, planes));
+    return joinChunks(file);
+  }
+
+  /** Puts a checkpoint in the place of parameters, state and counts: see `Optimizer.load`. */
+  async load(bytes: Uint8Array | ArrayBuffer, options: LoadOptions = {}): Promise<CarryReport> {
+    const parts = this.#ready("load");
+    const { program, gpu, planes } = parts;
+    this.#phase = "busy";
+    try {
+      const kept = new HostPlanes(program);
+      const views = new PlaneViews(program, kept);
+      for (const id of ["params", ...program.slots.keys()] as const) views.leaves(id);
+      await this.#guard(kept.download(gpu, planes));
+      const { load } = await import("../../checkpoint/restore.ts");
+      const report = load({ ...parts, views, ready: () => {} }, bytes, options);
+      kept.upload(planes);
+      return report;
+    } finally {
+      this.#phase = "ready";
+    }
+  }
+
+  /** Frees the buffers that lanestep made. All but `count` and `backend` throws DisposedError then. */
+  dispose(): void {
+    if (!this.#parts) return;
+    const { planes, tables, engine } = this.#parts;
+    for (const own of [planes, tables, engine.passes]) own.destroy();
+    this.#parts = null;
+    this.#host.custom = [];
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #run(
+    caller: string,
+    grads: unknown,
+    told: Told | undefined,
+    sink: "apply" | "emit",
+    given: GPUCommandEncoder | null,
+  ): boolean {
+    const { program, runner, planes, engine } = this.#ready(caller);
+    this.#phase = "running";
+    let changed = false;
+    try {
+      runner.prepare(told === undefined ? {} : readOptions(caller, told, toldSpec, "grads, "));
+      if (grads !== undefined) {
+        const found = matchTree(program.layout, grads, "grads", (leaf) => isFrozen(program, leaf));
+        writeFound(planes, "grads", program, found);
+      }
+      const record = (encoder: GPUCommandEncoder) => {
+        engine.record(encoder, () => {
+          changed = runner.run(sink, () => {});
+        });
+      };
+      if (given) engine.passes.scalars.travel(given, () => record(given));
+      else this.#submit(record);
+      this.#ran = true;
+    } finally {
+      this.#phase = "ready";
+    }
+    return changed;
+  }
+
+  #submit(record: (encoder: GPUCommandEncoder) => void): void {
+    const { gpu, engine } = this.#living();
+    const encoder = gpu.device.createCommandEncoder();
+    record(encoder);
+    engine.passes.scalars.upload();
+    gpu.device.queue.submit([encoder.finish()]);
+  }
+
+  async #download(ids: readonly PlaneId[]): Promise<PlaneViews> {
+    const { program, gpu, planes } = this.#living();
+    const kept = new HostPlanes(program);
+    const views = new PlaneViews(program, kept);
+    for (const id of ids) views.leaves(id);
+    await this.#guard(kept.download(gpu, planes));
+    return views;
+  }
+
+  /** What fails since the device is gone, or since this was disposed of, says so. */
+  async #guard<Result>(pending: Promise<Result>): Promise<Result> {
+    const parts = this.#living();
+    try {
+      return await pending;
+    } catch (error) {
+      if (!this.#parts) throw new DisposedError("this optimizer was disposed of while it was read", { cause: error });
+      await Promise.race([parts.gpu.device.lost, new Promise((resolve) => setTimeout(resolve))]);
+      this.#living();
+      throw error;
+    }
+  }
+
+  #bindings(id: "params" | "grads"): GpuBindings<T> {
+    const { program, planes } = this.#living();
+    const { skeleton, leaves } = program.layout;
+    const bindingOf = (index: number) => {
+      const runs = planes.ofLeaf(id, leaves[index]!).map(({ place, length }) => ({ ...place, size: length * 4 }));
+      return runs.length > 1 ? runs : runs[0];
+    };
+    return (buildTree(skeleton, bindingOf, Object.freeze) ?? {}) as GpuBindings<T>;
+  }
+
+  #living(): GpuParts {
+    if (!this.#parts) throw new DisposedError("this optimizer was disposed of; init() makes another");
+    const { lost } = this.#parts.gpu;
+    if (lost) throw new DeviceLostError(`the device is lost (${lost}): restore the last checkpoint on another`);
+    return this.#parts;
+  }
+
+  #ready(caller: string): GpuParts {
+    if (this.#parts && this.#phase !== "ready") throw new StateError(`${caller}() ${busy[this.#phase]}`);
+    return this.#living();
+  }
+}
+
+const busy: Record<Exclude<Phase, "ready">, string> = {
+  updated: "between update() and apply(): the gradients are updates that wait for apply()",
+  running: "from inside a rule or schedule of the same optimizer",
+  averaged: "while the average stands in the parameters: swapAverage() puts them back",
+  busy: "while load() is under way",
+};
+
+/** Sends leaves of the host up; those that are absent are left alone. */
+export function writeFound(
+  planes: Planes,
+  id: "params" | "grads",
+  { layout }: Program,
+  found: readonly (FoundLeaf | undefined)[],
+): void {
+  layout.leaves.forEach((leaf, i) => {
+    const data = found[i]?.data ?? null;
+    if (data === null || leaf.length === 0) return;
+    const values = typeof data === "number" ? Float32Array.of(data) : Float32Array.from(data);
+    planes.write(id, leaf, values);
+  });
+}

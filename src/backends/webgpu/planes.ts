@@ -1,0 +1,237 @@
+// Where planes stand on a device. The elements of a layout are cut into pieces, so that within a piece every plane is one
+// run of one buffer: a piece ends with its group, where a binding cannot be larger, and where a buffer of the caller's does.
+//
+//     layout   | a …… | b …………… | c … |        leaves begin on lines of 256 bytes: any of them can be bound by itself
+//     pieces   | 0             | 1   |
+//     params   | buffer        | buffer |      so have the gradients and every slot
+
+import type { Program } from "../../program/program.ts";
+import type { Layout, LayoutLeaf } from "../../tree/layout.ts";
+import type { PlaneId } from "../backend.ts";
+import { type Gpu, usage } from "./gpu.ts";
+
+/** Elements of a line, and of the chunks that sums and leaves' factors go by: those of the blocks in assembly/kernels/reduce.ts. */
+const LINE = 64;
+export const CHUNK = 4096;
+
+/** Elements that go up at a time where a plane is filled. */
+const FILL = 2 ** 18;
+
+/** A run of bytes. */
+export interface Place {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+}
+
+/** What of a leaf stands in a piece. */
+export interface Part {
+  readonly leaf: LayoutLeaf;
+  /** Elements from the begin of the leaf. */
+  readonly from: number;
+  readonly length: number;
+}
+
+export interface Piece {
+  readonly group: number;
+  /** Elements of the layout; the end is that of the last leaf, without padding. */
+  readonly begin: number;
+  readonly end: number;
+  readonly parts: readonly Part[];
+  /** Elements that are read at a time. */
+  readonly width: 1 | 4;
+}
+
+/** Buffers of the caller's, by leaf. */
+export type Given = Partial<Record<"params" | "grads", readonly (Place | null)[]>>;
+
+const toLine = (elements: number): number => Math.ceil(elements / LINE) * LINE;
+
+/** The same groups with lines of a device. */
+export function deviceLayout(layout: Layout): Layout {
+  const leaves = new Array<LayoutLeaf>(layout.leaves.length);
+  let size = 0;
+  let live = 0;
+  const groups = layout.groups.map((group) => {
+    const begin = size;
+    const own = group.leaves.map((leaf) => {
+      const placed = { ...leaf, offset: size };
+      leaves[leaf.index] = placed;
+      size += toLine(leaf.length);
+      return placed;
+    });
+    if (group.begin < layout.live) live = size;
+    return { leaves: own, begin, end: size };
+  });
+  return { ...layout, leaves, groups, live, size };
+}
+
+/** @param capacity elements of a piece at most, a multiple of CHUNK */
+function cut({ groups }: Layout, given: Given, capacity: number): Piece[] {
+  const pieces: Piece[] = [];
+  const all = Object.values(given);
+  const placesOf = ({ index }: LayoutLeaf) => all.map((places) => places[index] ?? null);
+  groups.forEach(({ leaves }, group) => {
+    let parts: Part[] = [];
+    const close = () => {
+      const [first] = parts;
+      const last = parts.at(-1);
+      if (!first || !last) return;
+      const begin = first.leaf.offset + first.from;
+      const end = last.leaf.offset + last.from + last.length;
+      const ours = placesOf(first.leaf).every((place) => place === null);
+      const even =
+        (end - begin) % 4 === 0 && placesOf(first.leaf).every((place) => place === null || place.offset % 16 === 0);
+      pieces.push({ group, begin, end, parts, width: ours || even ? 4 : 1 });
+      parts = [];
+    };
+    /** Whether the caller's leaves lie as those of the layout do, with no gap that may be something else's. */
+    const follows = (before: LayoutLeaf, leaf: LayoutLeaf) =>
+      placesOf(leaf).every((place, i) => {
+        const last = placesOf(before)[i]!;
+        if (!place || !last) return place === last;
+        const distance = leaf.offset - before.offset;
+        return (
+          place.buffer === last.buffer && place.offset - last.offset === distance * 4 && distance === before.length
+        );
+      });
+    for (const leaf of leaves) {
+      if (leaf.length === 0) continue;
+      const before = parts.at(-1);
+      if (before) {
+        const begin = parts[0]!.leaf.offset + parts[0]!.from;
+        if (leaf.offset + toLine(leaf.length) - begin > capacity || !follows(before.leaf, leaf)) close();
+      }
+      for (let from = 0; from < leaf.length; from += capacity) {
+        if (from > 0) close();
+        parts.push({ leaf, from, length: Math.min(capacity, leaf.length - from) });
+      }
+    }
+    close();
+  });
+  return pieces;
+}
+
+/** All planes of one optimizer. */
+export class Planes {
+  readonly pieces: readonly Piece[];
+  /** Bytes of its own buffers. */
+  readonly bytes: number;
+  readonly #gpu: Gpu;
+  readonly #own: GPUBuffer[] = [];
+  /** By plane and piece. */
+  readonly #places = new Map<PlaneId, readonly (Place | null)[]>();
+
+  /**
+   * @param ids planes beside the parameters
+   * @param merges whether the slots of a piece share a buffer
+   */
+  constructor(
+    gpu: Gpu,
+    { layout, groupsOfSlot, groups }: Program,
+    ids: readonly PlaneId[],
+    given: Given,
+    merges: boolean,
+    maxBytes: number,
+  ) {
+    this.#gpu = gpu;
+    const slots = ids.filter((id) => typeof id === "number");
+    const capacity = Math.max(1, Math.floor(maxBytes / 4 / CHUNK / (merges ? slots.length : 1))) * CHUNK;
+    this.pieces = cut(layout, given, capacity);
+    const has = (id: PlaneId, { group }: Piece) =>
+      typeof id === "number" ? groupsOfSlot[id]!.includes(group) : id === "params" || group < groups.length;
+    const sizeOf = ({ begin, end }: Piece) => toLine(end - begin) * 4;
+    let bytes = 0;
+    const own = (size: number, label: string): GPUBuffer => {
+      const flags = usage.storage | usage.copySrc | usage.copyDst;
+      const buffer = gpu.device.createBuffer({ size, usage: flags, label: `lanestep ${label}` });
+      this.#own.push(buffer);
+      bytes += size;
+      return buffer;
+    };
+    const shared = this.pieces.map((piece) => {
+      const count = slots.filter((id) => has(id, piece)).length;
+      return merges && count > 0 ? { buffer: own(count * sizeOf(piece), "state"), used: 0 } : null;
+    });
+    for (const id of ["params", ...ids] as const) {
+      const callers = id === "params" || id === "grads" ? given[id] : undefined;
+      const places = this.pieces.map((piece, i): Place | null => {
+        if (!has(id, piece)) return null;
+        const { leaf, from } = piece.parts[0]!;
+        const place = callers?.[leaf.index];
+        if (place) return { buffer: place.buffer, offset: place.offset + from * 4 };
+        const state = shared[i]!;
+        if (typeof id !== "number" || !state) return { buffer: own(sizeOf(piece), String(id)), offset: 0 };
+        state.used += sizeOf(piece);
+        return { buffer: state.buffer, offset: state.used - sizeOf(piece) };
+      });
+      this.#places.set(id, places);
+    }
+    this.bytes = bytes;
+  }
+
+  at(id: PlaneId, piece: Piece): Place | null {
+    return this.#places.get(id)?.[this.pieces.indexOf(piece)] ?? null;
+  }
+
+  /** Where the parts of a leaf stand; none where the plane has no place for it. */
+  ofLeaf(id: PlaneId, leaf: LayoutLeaf): { readonly place: Place; readonly from: number; readonly length: number }[] {
+    return this.pieces.flatMap((piece, i) => {
+      const place = this.#places.get(id)?.[i];
+      if (!place || piece.group !== leaf.group) return [];
+      return piece.parts.flatMap(({ leaf: { index, offset }, from, length }) => {
+        const at = { buffer: place.buffer, offset: place.offset + (offset + from - piece.begin) * 4 };
+        return index === leaf.index ? [{ place: at, from, length }] : [];
+      });
+    });
+  }
+
+  write(id: PlaneId, leaf: LayoutLeaf, data: Float32Array<ArrayBuffer>): void {
+    for (const { place, from, length } of this.ofLeaf(id, leaf)) {
+      this.#gpu.device.queue.writeBuffer(place.buffer, place.offset, data, from, length);
+    }
+  }
+
+  fill(id: PlaneId, value: number): void {
+    const { queue } = this.#gpu.device;
+    const values = new Float32Array(FILL).fill(value);
+    this.pieces.forEach(({ begin, end }, i) => {
+      const place = this.#places.get(id)![i];
+      if (!place) return;
+      for (let at = 0; at < end - begin; at += FILL) {
+        queue.writeBuffer(place.buffer, place.offset + at * 4, values, 0, Math.min(FILL, end - begin - at));
+      }
+    });
+  }
+
+  copy(from: PlaneId, to: PlaneId): void {
+    const encoder = this.#gpu.device.createCommandEncoder();
+    this.pieces.forEach((piece) => {
+      const [source, target] = [this.at(from, piece), this.at(to, piece)];
+      if (!source || !target) return;
+      const bytes = (piece.end - piece.begin) * 4;
+      encoder.copyBufferToBuffer(source.buffer, source.offset, target.buffer, target.offset, bytes);
+    });
+    this.#gpu.device.queue.submit([encoder.finish()]);
+  }
+
+  /** Exchanges two planes. */
+  swap(a: PlaneId, b: PlaneId): void {
+    for (const piece of this.pieces) {
+      const [first, second] = [this.at(a, piece), this.at(b, piece)];
+      if (!first || !second) continue;
+      const size = (piece.end - piece.begin) * 4;
+      const kept = this.#gpu.device.createBuffer({ size, usage: usage.copySrc | usage.copyDst });
+      const encoder = this.#gpu.device.createCommandEncoder();
+      encoder.copyBufferToBuffer(first.buffer, first.offset, kept, 0, size);
+      encoder.copyBufferToBuffer(second.buffer, second.offset, first.buffer, first.offset, size);
+      encoder.copyBufferToBuffer(kept, 0, second.buffer, second.offset, size);
+      this.#gpu.device.queue.submit([encoder.finish()]);
+      kept.destroy();
+    }
+  }
+
+  /** Frees its own buffers, not those of the caller's. */
+  destroy(): void {
+    for (const buffer of this.#own) buffer.destroy();
+  }
+}

@@ -1,0 +1,34 @@
+import type { NumericArray, ShapedLeaf, ZerosLeaf } from "../../tree/leaf.ts";
+import type { InitOptions } from "../choose.ts";
+
+/** A type of WebGPU, where there are types of it: not every set has them. */
+type Global<Name extends string> = typeof globalThis extends { readonly [Key in Name]: { prototype: infer Type } }
+  ? Type
+  : object;
+
+export type GpuDevice = Global<"GPUDevice">;
+export type GpuBuffer = Global<"GPUBuffer">;
+export type GpuEncoder = Global<"GPUCommandEncoder">;
+
+/** Where a leaf stands on the device; what a bind group takes as a resource. */
+export interface GpuBinding {
+  readonly buffer: GpuBuffer;
+  /** Bytes, a multiple of 4; without it 0. */
+  readonly offset?: number | undefined;
+  /** Bytes. */
+  readonly size?: number | undefined;
+}
+
+/** A tree of bindings with the keys of `T`. */
+export type GpuBindings<T> = T extends number | NumericArray | ShapedLeaf | ZerosLeaf
+  ? GpuBinding
+  : { readonly [Key in keyof T]: GpuBindings<T[Key]> };
+
+/** Options of `init` on a device. */
+export interface GpuInitOptions<T = unknown> extends Pick<InitOptions, "stats" | "warn"> {
+  readonly backend: "webgpu";
+  /** A `GPUDevice` of yours; without it one is requested. */
+  readonly device?: GpuDevice | undefined;
+  /** Buffers of yours to work on, with the usages STORAGE, COPY_SRC and COPY_DST: trees of bindings. */
+  readonly buffers?: { readonly params?: GpuBindings<T>; readonly grads?: GpuBindings<T> } | undefined;
+}
