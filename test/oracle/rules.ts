@@ -107,48 +107,60 @@ export function compareChain(chain: readonly RuleSpec[], seed: number, warmUp: n
   return deviations.reduce((worst, one) => (one.relative <= worst.relative ? worst : one));
 }
 
-/** `warmUp`: steps before the one that is compared. */
-export function compareStep(spec: RuleSpec, seed: number, warmUp: number, spread: Spread): Worst {
+/** Planes of a step by name: slots, and what came out under `update`. */
+type Named = readonly (readonly [string, Leaves])[];
+
+/** A rule on both backends before a step, and that step. */
+export function prepareStep(spec: RuleSpec, seed: number, warmUp: number, spread: Spread) {
   const random = uniform(seed);
   const draw: Draw = (leaves) => fillInDomain(leaves, spread, random);
   const { wasm, reference, program, drawn, update } = bothBefore([spec], TREE, warmUp, draw);
   // The steps may have led the parameters out of the domain.
   drawn("params");
-  const names = program.slots.map(({ name }) => name);
-  const slotsOf = (optimizer: lanestep.Optimizer) =>
-    names.map((name, slot) => [name, leavesOf(optimizer, slot)] as const);
+  const planesOf = (optimizer: lanestep.Optimizer): Named => [
+    ...program.slots.map(({ name }, slot) => [name, leavesOf(optimizer, slot)] as const),
+    ["update", leavesOf(optimizer, "grads")],
+  ];
   const copies = (leaves: Leaves) => leaves.map((leaf) => leaf!.slice());
   const [x, p] = [copies(leavesOf(wasm, "grads")), leavesOf(wasm, "params")];
-  const before = slotsOf(wasm).map(([name, leaves]) => [name, copies(leaves)] as const);
-  update();
-  const actual = [...slotsOf(wasm), ["update", leavesOf(wasm, "grads")] as const];
-  const expected = [...slotsOf(reference), ["update", leavesOf(reference, "grads")] as const];
+  const before = planesOf(wasm).map(([name, leaves]) => [name, copies(leaves)] as const);
 
-  let worst = { error: 0, words: "" };
-  let [lost, elements] = [0, 0];
-  program.layout.leaves.forEach(({ path }, leaf) => {
-    const largest = x[leaf]!.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-    for (let i = 0; i < x[leaf]!.length; i++) {
-      const at = (planes: readonly (readonly [string, Leaves])[]) =>
-        Object.fromEntries(planes.map(([name, leaves]) => [name, leaves[leaf]![i]!]));
-      const after = at(expected);
-      const options = spec.options as ElementStep["options"];
-      const numbers = { x: x[leaf]![i]!, p: p[leaf]![i]!, before: at(before), after, update: after.update!, largest };
-      const element = { ...numbers, options };
-      const relativeTo = scales[spec.rule]?.(element) ?? {};
-      actual.forEach(([name, leaves], k) => {
-        const [found, wanted] = [leaves[leaf]![i]!, expected[k]![1][leaf]![i]!];
-        const scale = relativeTo[name] ?? Math.abs(wanted);
-        elements++;
-        if (scale === Infinity) lost++;
-        else if (found !== wanted && !(Number.isNaN(found) && Number.isNaN(wanted))) {
-          const error = Math.abs(found - wanted) / scale;
-          if (error <= worst.error) return;
-          const words = `${name} of "${path}"[${i}] is ${found}, reference has ${wanted}, relative to ${scale}`;
-          worst = { error, words: `${words}, from ${fc.stringify(element)}` };
-        }
-      });
-    }
-  });
-  return { ...worst, lost, elements };
+  /** The worst of what another backend has made of this step; call it behind `update`. */
+  const worstOf = (actual: Named): Worst => {
+    const expected = planesOf(reference);
+    let worst = { error: 0, words: "" };
+    let [lost, elements] = [0, 0];
+    program.layout.leaves.forEach(({ path }, leaf) => {
+      const largest = x[leaf]!.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+      for (let i = 0; i < x[leaf]!.length; i++) {
+        const at = (planes: Named) => Object.fromEntries(planes.map(([name, leaves]) => [name, leaves[leaf]![i]!]));
+        const after = at(expected);
+        const options = spec.options as ElementStep["options"];
+        const numbers = { x: x[leaf]![i]!, p: p[leaf]![i]!, before: at(before), after, update: after.update!, largest };
+        const element = { ...numbers, options };
+        const relativeTo = scales[spec.rule]?.(element) ?? {};
+        actual.forEach(([name, leaves], k) => {
+          const [found, wanted] = [leaves[leaf]![i]!, expected[k]![1][leaf]![i]!];
+          const scale = relativeTo[name] ?? Math.abs(wanted);
+          elements++;
+          if (scale === Infinity) lost++;
+          else if (found !== wanted && !(Number.isNaN(found) && Number.isNaN(wanted))) {
+            const error = Math.abs(found - wanted) / scale;
+            if (error <= worst.error) return;
+            const words = `${name} of "${path}"[${i}] is ${found}, reference has ${wanted}, relative to ${scale}`;
+            worst = { error, words: `${words}, from ${fc.stringify(element)}` };
+          }
+        });
+      }
+    });
+    return { ...worst, lost, elements };
+  };
+  return { wasm, told: told(warmUp), update, worstOf, wasmPlanes: () => planesOf(wasm) };
+}
+
+/** `warmUp`: steps before the one that is compared. */
+export function compareStep(spec: RuleSpec, seed: number, warmUp: number, spread: Spread): Worst {
+  const { update, worstOf, wasmPlanes } = prepareStep(spec, seed, warmUp, spread);
+  update();
+  return worstOf(wasmPlanes());
 }
