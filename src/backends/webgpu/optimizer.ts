@@ -15,6 +15,7 @@ import type { Host, StepValues } from "../../program/values.ts";
 import { show } from "../../show.ts";
 import { buildTree, matchTree } from "../../tree/layout.ts";
 import type { FoundLeaf } from "../../tree/leaf.ts";
+import { displayPath } from "../../tree/path.ts";
 import type { Gradients, Views } from "../../tree/types.ts";
 import type { Told } from "../../updates/rule.ts";
 import type { BackendInfo, PlaneId } from "../backend.ts";
@@ -23,7 +24,7 @@ import type { Gpu } from "./gpu.ts";
 import { HostPlanes } from "./host-planes.ts";
 import type { Planes } from "./planes.ts";
 import type { Tables } from "./tables.ts";
-import type { GpuBindings, GpuEncoder } from "./types.ts";
+import type { GpuEncoder, GpuPlaces } from "./types.ts";
 
 /** What it is made of: no part of the interface. */
 export interface GpuParts {
@@ -71,12 +72,12 @@ export class GpuOptimizer<T = unknown> {
   }
 
   /** Where the parameters stand, leaf by leaf: shaders of the caller's may read them, and write them between steps. */
-  get params(): GpuBindings<T> {
+  get params(): GpuPlaces<T> {
     return this.#bindings("params");
   }
 
   /** Where the gradients are wanted: shaders of the caller's write them. Frozen leaves have none. */
-  get grads(): GpuBindings<T> {
+  get grads(): GpuPlaces<T> {
     return this.#bindings("grads");
   }
 
@@ -296,33 +297,39 @@ export class GpuOptimizer<T = unknown> {
     return views;
   }
 
-  /** What fails since the device is gone, or since this was disposed of, says so. */
+  /** What fails because the device is gone says so. */
   async #guard<Result>(pending: Promise<Result>): Promise<Result> {
-    const parts = this.#living();
+    const { gpu } = this.#living();
     try {
       return await pending;
     } catch (error) {
-      if (!this.#parts) throw new DisposedError("this optimizer was disposed of while it was read", { cause: error });
-      await Promise.race([parts.gpu.device.lost, new Promise((resolve) => setTimeout(resolve))]);
-      this.#living();
+      // The device may say so a little later than its buffers.
+      await Promise.race([gpu.device.lost, new Promise((resolve) => setTimeout(resolve))]);
+      if (gpu.lost) throw lostError(gpu.lost);
       throw error;
     }
   }
 
-  #bindings(id: "params" | "grads"): GpuBindings<T> {
+  #bindings(id: "params" | "grads"): GpuPlaces<T> {
     const { program, planes } = this.#living();
     const { skeleton, leaves } = program.layout;
     const bindingOf = (index: number) => {
-      const runs = planes.ofLeaf(id, leaves[index]!).map(({ place, length }) => ({ ...place, size: length * 4 }));
-      return runs.length > 1 ? runs : runs[0];
+      const leaf = leaves[index]!;
+      const runs = planes.ofLeaf(id, leaf).map(({ place, length }) => ({ ...place, size: length * 4 }));
+      if (runs.length > 1) {
+        throw new RangeError(
+          `"${displayPath(id, leaf.keys)}" lies in ${runs.length} buffers: it is larger than one binding`,
+        );
+      }
+      return runs[0];
     };
-    return (buildTree(skeleton, bindingOf, Object.freeze) ?? {}) as GpuBindings<T>;
+    return (buildTree(skeleton, bindingOf, Object.freeze) ?? {}) as GpuPlaces<T>;
   }
 
   #living(): GpuParts {
     if (!this.#parts) throw new DisposedError("this optimizer was disposed of; init() makes another");
     const { lost } = this.#parts.gpu;
-    if (lost) throw new DeviceLostError(`the device is lost (${lost}): restore the last checkpoint on another`);
+    if (lost) throw lostError(lost);
     return this.#parts;
   }
 
@@ -331,6 +338,9 @@ export class GpuOptimizer<T = unknown> {
     return this.#living();
   }
 }
+
+const lostError = (why: string) =>
+  new DeviceLostError(`the device is lost (${why}): restore the last checkpoint on another`);
 
 const busy: Record<Exclude<Phase, "ready">, string> = {
   updated: "between update() and apply(): the gradients are updates that wait for apply()",

@@ -92,13 +92,13 @@ export async function startGpu<T>(
   return new GpuOptimizer<T>({ gpu, program, host, values, engine, planes, tables, runner, keepsUpdates }, carried);
 }
 
-/** At most so many storage buffers a pass takes, with a table and factors. */
+/** At most so many storage buffers a loop takes, with chunks and factors; other passes take fewer. */
 function bindingsOf({ stages, slots }: GroupProgram): number {
   const passes = stages.flatMap(({ passes }) => passes);
   const loops = passes.flatMap((pass) => {
     if (pass.kind !== "loop") return [];
     const own = pass.operations.flatMap((operation) => (operation.kind === "body" ? slots[operation.rule]! : []));
-    return new Set<PlaneId>(["params", pass.source, ...own, pass.sink === "park" ? "scratch" : "grads"]).size + 3;
+    return new Set<PlaneId>(["params", pass.source, ...own, pass.sink === "park" ? "scratch" : "grads"]).size + 2;
   });
   return Math.max(...loops, 0);
 }

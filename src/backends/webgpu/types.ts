@@ -1,4 +1,4 @@
-import type { NumericArray, ShapedLeaf, ZerosLeaf } from "../../tree/leaf.ts";
+import type { Leaf } from "../../tree/types.ts";
 import type { InitOptions } from "../choose.ts";
 
 /** A type of WebGPU, where there are types of it: not every set has them. */
@@ -11,18 +11,27 @@ export type GpuBuffer = Global<"GPUBuffer">;
 export type GpuEncoder = Global<"GPUCommandEncoder">;
 
 /** Where a leaf stands on the device; what a bind group takes as a resource. */
+export interface GpuPlace {
+  readonly buffer: GpuBuffer;
+  /** Bytes. Leaves in buffers of lanestep's begin at multiples of 256, as a binding must. */
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** A tree of places with the keys of `T`. */
+export type GpuPlaces<T> = T extends Leaf ? GpuPlace : { readonly [Key in keyof T]: GpuPlaces<T[Key]> };
+
+/** Where a leaf of the caller's stands. */
 export interface GpuBinding {
   readonly buffer: GpuBuffer;
-  /** Bytes, a multiple of 4; without it 0. */
+  /** Bytes, a multiple of 4 (of 16 for the fastest steps); without it 0. */
   readonly offset?: number | undefined;
   /** Bytes. */
   readonly size?: number | undefined;
 }
 
 /** A tree of bindings with the keys of `T`. */
-export type GpuBindings<T> = T extends number | NumericArray | ShapedLeaf | ZerosLeaf
-  ? GpuBinding
-  : { readonly [Key in keyof T]: GpuBindings<T[Key]> };
+export type GpuBindings<T> = T extends Leaf ? GpuBinding : { readonly [Key in keyof T]: GpuBindings<T[Key]> };
 
 /** Options of `init` on a device. */
 export interface GpuInitOptions<T = unknown> extends Pick<InitOptions, "stats" | "warn"> {

@@ -1,0 +1,362 @@
+// What an optimizer on a device does, beside the arithmetic.
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  accumulate,
+  adam,
+  adamw,
+  averageParams,
+  chain,
+  clipByGlobalNorm,
+  DeviceLostError,
+  DisposedError,
+  freeze,
+  partition,
+  StateError,
+  skipNonFinite,
+  stateless,
+  TreeMismatchError,
+  type Update,
+} from "../../src/index.ts";
+import { deviation } from "../support/close.ts";
+import { openDevice } from "./device.mjs";
+
+const STORAGE = 128 | 8 | 4;
+
+let device: GPUDevice;
+beforeAll(async () => {
+  device = await openDevice();
+});
+afterAll(() => device.destroy());
+
+const wave = (length: number, by: number) => Float32Array.from({ length }, (_, i) => Math.sin(i * by + by));
+const params = () => ({ kernel: { data: wave(15, 0.3), shape: [5, 3] }, bias: wave(1000, 0.7), scale: 1 });
+const grads = (step: number) => ({ kernel: wave(15, 0.1 + step), bias: wave(1000, 0.2 + step), scale: 0.5 - step });
+
+const usual = () => chain(clipByGlobalNorm({ maxNorm: 1 }), adamw({ learningRate: 0.01, decay: 0.1 }));
+const onDevice = (update: Update) => update.init(params(), { backend: "webgpu", device });
+
+type Numbers = Readonly<Record<string, Float32Array>>;
+const expectSame = (found: Numbers, expected: Numbers, tolerance = 1e-6) => {
+  expect(Object.keys(found).sort()).toEqual(Object.keys(expected).sort());
+  for (const [name, values] of Object.entries(expected)) {
+    expect(deviation(found[name]!, values).relative, name).toBeLessThanOrEqual(tolerance);
+  }
+};
+
+/** A buffer of the caller's with these numbers at a byte. */
+function bufferOf(values: Float32Array, offset = 0, size = offset + values.byteLength): GPUBuffer {
+  const buffer = device.createBuffer({ size, usage: STORAGE });
+  device.queue.writeBuffer(buffer, offset, values as Float32Array<ArrayBuffer>);
+  return buffer;
+}
+
+async function read(buffer: GPUBuffer): Promise<Float32Array> {
+  const staging = device.createBuffer({ size: buffer.size, usage: 1 | 8 });
+  const encoder = device.createCommandEncoder();
+  encoder.copyBufferToBuffer(buffer, 0, staging, 0, buffer.size);
+  device.queue.submit([encoder.finish()]);
+  await staging.mapAsync(1);
+  const values = new Float32Array(staging.getMappedRange().slice(0));
+  staging.destroy();
+  return values;
+}
+
+describe("steps", () => {
+  it("waits for nothing: steps are synchronous, what is read comes behind them", async () => {
+    const [gpu, wasm] = [await onDevice(usual()), usual().initSync(params())];
+    for (let step = 0; step < 10; step++) expect(gpu.step(grads(step))).toBe(wasm.step(grads(step)));
+    expect(gpu.count).toBe(10);
+    expectSame(await gpu.read("params"), wasm.params);
+    expect(gpu.backend).toMatchObject({ name: "webgpu", path: "shaders" });
+    gpu.dispose();
+  });
+
+  it("gives the same bits each time", async () => {
+    const run = async () => {
+      const gpu = await onDevice(usual());
+      for (let step = 0; step < 5; step++) gpu.step(grads(step));
+      const bits = Buffer.from((await gpu.read("params")).bias.buffer).toString("hex");
+      gpu.dispose();
+      return bits;
+    };
+    expect(await run()).toBe(await run());
+  });
+
+  it("leaves gradients as they are; update() and apply() make the bits of step()", async () => {
+    const [inOne, inTwo] = [await onDevice(usual()), await onDevice(usual())];
+    for (let step = 0; step < 3; step++) {
+      inOne.step(grads(step));
+      inTwo.update(grads(step));
+      expect(() => inTwo.step()).toThrow(StateError);
+      inTwo.apply();
+    }
+    expectSame(await inOne.read("grads"), {
+      bias: grads(2).bias,
+      kernel: grads(2).kernel,
+      scale: Float32Array.of(-1.5),
+    });
+    expect(await inTwo.read("params")).toEqual(await inOne.read("params"));
+    expect(() => inTwo.apply()).toThrow(StateError);
+    for (const one of [inOne, inTwo]) one.dispose();
+  });
+
+  it("encodes several steps into an encoder of the caller's, each with its own scalars", async () => {
+    const update = () => chain(adam({ learningRate: (step) => 0.1 / (1 + step) }));
+    const [gpu, wasm] = [await onDevice(update()), update().initSync(params())];
+    gpu.step(grads(0));
+    const encoder = device.createCommandEncoder();
+    const next = device.createCommandEncoder();
+    for (let step = 1; step < 4; step++) gpu.encode(encoder);
+    for (let step = 4; step < 70; step++) gpu.encode(next);
+    device.queue.submit([encoder.finish(), next.finish()]);
+    for (let step = 0; step < 70; step++) wasm.step(grads(0));
+    expect(gpu.count).toBe(70);
+    expectSame(await gpu.read("params"), wasm.params);
+    gpu.dispose();
+  });
+
+  it("gathers gradients, and swaps the average", async () => {
+    const update = () => accumulate(chain(adam({ learningRate: 0.1 }), averageParams({ decay: 0.9 })), { every: 2 });
+    const [gpu, wasm] = [await onDevice(update()), update().initSync(params())];
+    for (let step = 0; step < 5; step++) expect(gpu.step(grads(step))).toBe(wasm.step(grads(step)));
+    expect(gpu.count).toBe(2);
+    const own = await gpu.read("params");
+    expectSame(own, wasm.params);
+    gpu.swapAverage();
+    wasm.swapAverage();
+    expectSame(await gpu.read("params"), wasm.params);
+    expect(() => gpu.step(grads(0))).toThrow(StateError);
+    gpu.swapAverage();
+    expect(await gpu.read("params")).toEqual(own);
+    gpu.dispose();
+  });
+
+  it("has no gradients for frozen leaves", async () => {
+    const update = () =>
+      partition({ a: adam({ learningRate: 0.1 }), b: freeze() }, { kernel: "a", bias: "b", scale: "a" });
+    const [gpu, wasm] = [await onDevice(update()), update().initSync(params())];
+    const { bias, ...others } = grads(1);
+    gpu.step(others as never);
+    wasm.step(others as never);
+    expect(Object.keys(gpu.grads)).toEqual(["kernel", "scale"]);
+    expectSame(await gpu.read("params"), wasm.params);
+    gpu.dispose();
+  });
+});
+
+describe("the caller's buffers", () => {
+  it("reads and writes them, wherever they begin, and nothing beside them; dispose() leaves them", async () => {
+    const wasm = usual().initSync(params());
+    // Bytes 4 to 63 of a buffer, all of another, and one element in the middle.
+    const own = {
+      kernel: bufferOf(wave(15, 0.3), 4, 128),
+      bias: bufferOf(wave(1000, 0.7)),
+      scale: bufferOf(Float32Array.of(7, 1, 9)),
+    };
+    const shapes = { kernel: { shape: [5, 3] }, bias: { shape: [1000] }, scale: { shape: [] } };
+    const gpu = await usual().init(shapes, {
+      backend: "webgpu",
+      device,
+      buffers: {
+        params: {
+          kernel: { buffer: own.kernel, offset: 4 },
+          bias: { buffer: own.bias },
+          scale: { buffer: own.scale, offset: 4 },
+        },
+      },
+    });
+    for (let step = 0; step < 4; step++) {
+      const { kernel, bias, scale } = grads(step);
+      gpu.step({ kernel, bias, scale });
+      wasm.step(grads(step));
+    }
+    expectSame(await gpu.read("params"), wasm.params);
+    gpu.dispose();
+    const [kernel, bias, scale] = [await read(own.kernel), await read(own.bias), await read(own.scale)];
+    expectSame({ kernel: kernel.subarray(1, 16), bias, scale: scale.subarray(1, 2) }, wasm.params as Numbers);
+    expect([kernel[0], ...kernel.subarray(16)]).toEqual(new Array(17).fill(0));
+    expect([scale[0], scale[2]]).toEqual([7, 9]);
+  });
+
+  it("takes parameters and gradients from one buffer", async () => {
+    const values = new Float32Array(256);
+    values.set(wave(100, 0.3), 0);
+    values.set(wave(100, 0.9), 100);
+    const arena = bufferOf(values);
+    const gpu = await adam().init(
+      { w: { shape: [100] } },
+      {
+        backend: "webgpu",
+        device,
+        buffers: { params: { w: { buffer: arena } }, grads: { w: { buffer: arena, offset: 400 } } },
+      },
+    );
+    const wasm = adam().initSync({ w: wave(100, 0.3) });
+    gpu.step();
+    wasm.step({ w: wave(100, 0.9) });
+    expectSame(await gpu.read("params"), wasm.params);
+    expectSame(await gpu.read("grads"), { w: wave(100, 0.9) });
+    gpu.dispose();
+  });
+
+  it("a shader of the caller's writes the gradients where they are wanted", async () => {
+    const gpu = await adam({ learningRate: 0.1 }).init({ w: wave(1000, 0.1) }, { backend: "webgpu", device });
+    const wasm = adam({ learningRate: 0.1 }).initSync({ w: wave(1000, 0.1) });
+    const code = `@group(0) @binding(0) var<storage, read> p: array<f32>;
+      @group(0) @binding(1) var<storage, read_write> g: array<f32>;
+      @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3u) {
+        if (id.x < arrayLength(&p)) { g[id.x] = 2 * p[id.x]; }
+      }`;
+    const pipeline = device.createComputePipeline({
+      layout: "auto",
+      compute: { module: device.createShaderModule({ code }) },
+    });
+    const entries = [gpu.params.w, gpu.grads.w].map((resource, binding) => ({ binding, resource }));
+    const bindings = device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
+    for (let step = 0; step < 3; step++) {
+      const encoder = device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, bindings);
+      pass.dispatchWorkgroups(16);
+      pass.end();
+      gpu.encode(encoder);
+      device.queue.submit([encoder.finish()]);
+      wasm.step({ w: wasm.params.w.map((p) => 2 * p) });
+    }
+    expectSame(await gpu.read("params"), wasm.params);
+    gpu.dispose();
+  });
+
+  it("refuses what does not fit, by path", async () => {
+    const init = (params: unknown) =>
+      adam().init({ w: { shape: [100] } }, { backend: "webgpu", device, buffers: { params: params as never } });
+    const small = bufferOf(new Float32Array(99));
+    await expect(init({ w: { buffer: small } })).rejects.toThrow('"buffers.params.w" has 396 bytes, expected 400');
+    await expect(init({ w: { buffer: small } })).rejects.toThrow(TreeMismatchError);
+    await expect(init({})).rejects.toThrow('"buffers.params.w" is missing');
+    await expect(init({ w: new Float32Array(100) })).rejects.toThrow("expected { buffer, offset, size }");
+    const large = bufferOf(new Float32Array(200));
+    await expect(init({ w: { buffer: large, offset: 2 } })).rejects.toThrow("a multiple of 4");
+    const foreign = device.createBuffer({ size: 400, usage: 128 });
+    await expect(init({ w: { buffer: foreign } })).rejects.toThrow("lacks a usage");
+  });
+});
+
+describe("checkpoints", () => {
+  it("move between backends, and hold the moment at which save() was called", async () => {
+    const [gpu, wasm] = [await onDevice(usual()), usual().initSync(params())];
+    for (let step = 0; step < 3; step++) {
+      gpu.step(grads(step));
+      wasm.step(grads(step));
+    }
+    const saving = gpu.save({ metadata: { epoch: "3" } });
+    gpu.step(grads(3));
+    const bytes = await saving;
+    const there = await usual().restore<ReturnType<typeof params>>(bytes);
+    expect(there.count).toBe(3);
+    expect(there.carried!.metadata).toEqual({ epoch: "3" });
+    expectSame(there.params, wasm.params);
+    there.step(grads(3));
+    expectSame(there.params, (await gpu.read("params")) as Numbers);
+    const again = await usual().restore<ReturnType<typeof params>>(there.save(), undefined, {
+      backend: "webgpu",
+      device,
+    });
+    for (const one of [again, gpu]) one.step(grads(4));
+    expect(again.count).toBe(5);
+    expectSame((await again.read("params")) as Numbers, (await gpu.read("params")) as Numbers);
+    const report = await gpu.load(bytes);
+    expect([gpu.count, report.fresh, report.dropped]).toEqual([3, [], []]);
+    expectSame(await gpu.read("params"), wasm.params);
+    for (const one of [gpu, again]) one.dispose();
+  });
+
+  it("goes on from an optimizer on wasm", async () => {
+    const wasm = adam().initSync(params());
+    wasm.step(grads(0));
+    const gpu = await adam().init(params(), { backend: "webgpu", device, from: wasm } as never);
+    expect(gpu.count).toBe(1);
+    expectSame(await (gpu as never as { read(name: string): Promise<Numbers> }).read("params"), wasm.params);
+    gpu.dispose();
+  });
+});
+
+it("statistics", async () => {
+  const init = { stats: true } as const;
+  const gpu = await usual().init(params(), { backend: "webgpu", device, ...init });
+  const wasm = usual().initSync(params(), init);
+  for (let step = 0; step < 2; step++) {
+    gpu.step(grads(step));
+    wasm.step(grads(step));
+  }
+  const [found, expected] = [await gpu.stats(), wasm.stats()];
+  expect(found).toMatchObject({ count: 2, skipped: 0, rate: 0.01, clipped: true });
+  for (const name of ["gradNorm", "paramNorm", "updateNorm"] as const) {
+    expect(found[name]! / expected[name]!).toBeCloseTo(1, 5);
+  }
+  for (const [path, leaf] of Object.entries(expected.leaves!)) {
+    for (const [name, norm] of Object.entries(leaf)) {
+      expect(found.leaves![path]![name as "gradNorm"] / norm, `${path} ${name}`).toBeCloseTo(1, 5);
+    }
+  }
+  gpu.dispose();
+});
+
+describe("when something is wrong", () => {
+  it("refuses rules that decide on the host, by name, and says what to use", async () => {
+    await expect(onDevice(skipNonFinite(adam()))).rejects.toThrow('no "skipNonFinite" yet');
+    const custom = chain(
+      stateless((updates) => updates),
+      adam(),
+    );
+    await expect(onDevice(custom)).rejects.toThrow('no "stateless" yet');
+    expect(() => adam().initSync(params(), { backend: "webgpu" as never })).toThrow("await init");
+  });
+
+  it("refuses gradients of another form before anything is written", async () => {
+    const gpu = await onDevice(usual());
+    const before = await gpu.read("params");
+    expect(() => gpu.step({ ...grads(0), bias: wave(999, 1) })).toThrow(TreeMismatchError);
+    expect(gpu.count).toBe(0);
+    expect(await gpu.read("params")).toEqual(before);
+    gpu.dispose();
+  });
+
+  it("without an adapter it says so", async () => {
+    await expect(adam().init(params(), { backend: "webgpu" })).rejects.toThrow("no adapter was found");
+  });
+
+  it("dispose() frees, and what comes after throws; what was asked for before comes", async () => {
+    const gpu = await onDevice(usual());
+    const reading = gpu.read("params");
+    gpu.dispose();
+    expectSame(await reading, usual().initSync(params()).params);
+    expect(() => gpu.step(grads(0))).toThrow(DisposedError);
+    await expect(gpu.read("params")).rejects.toThrow(DisposedError);
+    gpu.dispose();
+  });
+
+  it("a lost device: pending calls and later ones are a DeviceLostError", async () => {
+    const other = await openDevice();
+    const gpu = await usual().init(params(), { backend: "webgpu", device: other });
+    gpu.step(grads(0));
+    const saving = gpu.save();
+    other.destroy();
+    await expect(saving).rejects.toThrow(DeviceLostError);
+    await other.lost;
+    expect(() => gpu.step(grads(1))).toThrow(DeviceLostError);
+    expect(gpu.count).toBe(1);
+    gpu.dispose();
+  });
+
+  it("a model that the device has no room for: nothing is left behind", async () => {
+    // It says that it could, so that it is asked.
+    const other = await openDevice({ maxBufferSize: 2 ** 50, maxStorageBufferBindingSize: 2 ** 50 });
+    const init = adam().init({ w: { shape: [2 ** 30] } }, { backend: "webgpu", device: other });
+    await expect(init).rejects.toThrow(/the device has no room for 17179869184 bytes of planes/);
+    await expect(init).rejects.toThrow(RangeError);
+    other.destroy();
+  });
+});
