@@ -10,6 +10,7 @@ const limits = {
   "kernels.wasm": 6_000,
   "warmed.wasm": Number.POSITIVE_INFINITY,
   "restore.js": Number.POSITIVE_INFINITY,
+  "webgpu.js": Number.POSITIVE_INFINITY,
 };
 
 const read = (/** @type {string} */ name) => readFileSync(new URL(`../dist/${name}`, import.meta.url));

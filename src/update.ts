@@ -186,7 +186,7 @@ export class Update {
     options: AnyInitOptions,
   ): Promise<Optimizer<T> | GpuOptimizer<T>> {
     if (options.backend !== "webgpu") return this.#optimizer(met, found, options as InitOptions);
-    const { startGpu } = await import("./backends/webgpu/start.ts");
+    const { startGpu } = await import("./backends/webgpu/webgpu.ts");
     return startGpu(met, found, options);
   }
 

@@ -11,15 +11,22 @@ import {
   DeviceLostError,
   DisposedError,
   freeze,
+  lamb,
   partition,
   StateError,
+  scale,
+  sgd,
   skipNonFinite,
   stateless,
   TreeMismatchError,
+  trace,
   type Update,
 } from "../../src/index.ts";
 import { deviation } from "../support/close.ts";
 import { openDevice } from "./device.mjs";
+
+/** Elements between leaves, which begin on lines of 64, that loops run over. */
+const PADDING = 24 + 49;
 
 const STORAGE = 128 | 8 | 4;
 
@@ -141,6 +148,40 @@ describe("steps", () => {
     wasm.step(others as never);
     expect(Object.keys(gpu.grads)).toEqual(["kernel", "scale"]);
     expectSame(await gpu.read("params"), wasm.params);
+    gpu.dispose();
+  });
+});
+
+describe("what a step moves", () => {
+  const count = 1000 + 15 + 1;
+  it.each([
+    ["adam: 28 bytes a parameter in one dispatch", adam(), 28, 1],
+    ["sgd: 12 bytes", sgd(), 12, 1],
+    // Momentum: x, p and T are read, p and T written.
+    ["momentum: 20 bytes", chain(trace(), scale(-0.1)), 20, 1],
+    ["clipping reads the gradients once more: sums, their factor, the loop", usual(), 32, 3],
+    ["lamb parks what it measures", lamb(), 28 + 8 + 12, 4],
+    [
+      "a partition: a dispatch a group",
+      partition({ a: adam(), b: sgd() }, { kernel: "a", bias: "b", scale: "a" }),
+      null,
+      2,
+    ],
+  ] as const)("%s", async (_name, update, bytes, dispatches) => {
+    const gpu = await onDevice(update);
+    const begin = GPUComputePassEncoder.prototype.dispatchWorkgroups;
+    let counted = 0;
+    GPUComputePassEncoder.prototype.dispatchWorkgroups = function (...given) {
+      counted += 1;
+      return begin.apply(this, given);
+    };
+    gpu.step(grads(0));
+    GPUComputePassEncoder.prototype.dispatchWorkgroups = begin;
+    expect({ counted, ...gpu.traffic() }).toEqual({
+      counted: dispatches,
+      dispatches,
+      bytes: bytes === null ? 28 * (64 + 1) + 12 * 1000 : bytes * (count + PADDING),
+    });
     gpu.dispose();
   });
 });

@@ -1,5 +1,5 @@
 // @ts-check
-// Runs the tests of the webgpu backend on a device in software: SwiftShader, which Debian's chromium brings with a loader.
+// Runs the tests of the webgpu backend, then engines.mjs, on a device in software: SwiftShader, which Debian's chromium brings with a loader.
 // Another device: VK_DRIVER_FILES, empty for those of the system.
 
 import { spawnSync } from "node:child_process";
@@ -23,5 +23,9 @@ if (env.VK_DRIVER_FILES === SWIFTSHADER && !existsSync(SWIFTSHADER)) {
 }
 const vitest = join(root, "node_modules/vitest/vitest.mjs");
 const given = ["run", "--config", "test/webgpu/vitest.config.ts", ...process.argv.slice(2)];
-const { status } = spawnSync(process.execPath, [vitest, ...given], { cwd: root, env, stdio: "inherit" });
-process.exit(status ?? 1);
+const run = (/** @type {string[]} */ ...args) =>
+  spawnSync(process.execPath, args, { cwd: root, env, stdio: "inherit" }).status ?? 1;
+
+// Given arguments are Vitest's: which of its tests.
+const status = run(vitest, ...given) || (given.length > 3 ? 0 : run("test/webgpu/engines.mjs"));
+process.exit(status);

@@ -43,14 +43,15 @@ interface Ready extends Pick<Choice, "pick"> {
 
 /** Planes of a pass, each once. */
 class PlaneList {
-  readonly planes: { id: PlaneId; writes: boolean }[] = [];
+  readonly planes: { id: PlaneId; reads: boolean; writes: boolean }[] = [];
 
   /** @returns its place */
-  add(id: PlaneId, writes = false): number {
-    const known = this.planes.findIndex((plane) => plane.id === id);
-    if (known < 0) return this.planes.push({ id, writes }) - 1;
-    this.planes[known]!.writes ||= writes;
-    return known;
+  add(id: PlaneId, { reads = true, writes = false } = {}): number {
+    const known = this.planes.find((plane) => plane.id === id);
+    if (!known) return this.planes.push({ id, reads, writes }) - 1;
+    known.reads ||= reads;
+    known.writes ||= writes;
+    return this.planes.indexOf(known);
   }
 }
 
@@ -112,6 +113,23 @@ export class GpuEngine implements Steps {
     const drafts = [...wanted.values()].flat().flatMap((choice) => choice.drafts);
     await this.#gpu.compile(drafts.flatMap((draft) => this.passes.textsOf(draft)));
     for (const [key, choices] of wanted) this.#make(key, choices);
+  }
+
+  /** What the passes of a `step()` come to that changes parameters, without those of every 64th step. */
+  traffic(): { dispatches: number; bytes: number } {
+    let [dispatches, bytes] = [0, 0];
+    for (const action of this.#program.actions) {
+      const choices: Choice[] = [];
+      if (action.kind === "stage") choices.push(...this.#stage(action.group, action.stage, "apply"));
+      else if (action.kind === "norm") choices.push(this.#treeFactor(action));
+      for (const { drafts, pick } of choices) {
+        const { planes, works } = drafts[pick()]!;
+        dispatches += works.length;
+        const times = planes.reduce((sum, { reads, writes }) => sum + Number(reads) + Number(writes), 0);
+        for (const { elements } of works) bytes += 4 * times * elements;
+      }
+    }
+    return { dispatches, bytes };
   }
 
   /** What `run` asks for goes into this encoder. */
@@ -234,7 +252,7 @@ export class GpuEngine implements Steps {
       const { first, count: chunks } = this.#tables.chunksOfPiece[this.#planes.pieces.indexOf(piece)]!;
       const count = Math.ceil((piece.end - piece.begin) / width);
       const groups = byChunk ? chunks : Math.ceil(count / THREADS);
-      return { piece, width, from: 0, told: [count, first, chunks, 0], groups };
+      return { piece, elements: piece.end - piece.begin, width, from: 0, told: [count, first, chunks, 0], groups };
     });
   }
 
@@ -263,8 +281,8 @@ export class GpuEngine implements Steps {
       sink === "apply" ||
       variant.steps.some(({ token }) => token === "decay" || (token !== "scale" && bodies[token].readsP));
     const p = wantsP ? planes.add("params") : null;
-    const slots = variant.steps.map((step) => step.slots.map((slot) => planes.add(slot, true)));
-    const places = { x, p, out: planes.add(out, true) };
+    const slots = variant.steps.map((step) => step.slots.map((slot) => planes.add(slot, { writes: true })));
+    const places = { x, p, out: planes.add(out, { reads: sink === "add", writes: true }) };
     const shader: Draft["shader"] = (constants, binding) => {
       const steps = variant.steps.map((step, i): LoopStep => {
         const taken = step.constants.map(({ expression, absent }) => constants.expression(expression, absent));
@@ -295,7 +313,7 @@ export class GpuEngine implements Steps {
     if (!settles) return [only(measure)];
     const { factor: leafFactors } = this.#tables.ofRule(owner);
     const { first, count } = this.#tables.leavesOfGroup[group]!;
-    const work: Work = { piece: null, width: 4, from: 0, told: [count, first, 0, 0], groups: count };
+    const work: Work = { piece: null, elements: 0, width: 4, from: 0, told: [count, first, 0, 0], groups: count };
     const factor = this.#draft(group, new PlaneList(), [work], (constants) =>
       leafFactorShader(this.#factorCall(group, rule, order, owner, constants), leafFactors, constants),
     );
@@ -308,7 +326,7 @@ export class GpuEngine implements Steps {
     const order = (entry as NormRule<Record<string, never>>).order(options as never);
     const { factor, norm } = this.#tables.ofRule(rule);
     const owner = barrier.kind === "norm" ? barrier.owner : rule;
-    const work: Work = { piece: null, width: 4, from: 0, told: [1, 0, 0, 0], groups: 1 };
+    const work: Work = { piece: null, elements: 0, width: 4, from: 0, told: [1, 0, 0, 0], groups: 1 };
     const draft = this.#draft(group, new PlaneList(), [work], (constants) => {
       const call = this.#factorCall(group, barrier.local, order, owner, constants);
       const ranges = parts.map(({ group }) => {
@@ -330,7 +348,7 @@ export class GpuEngine implements Steps {
 
   #kernelPass(group: number, pass: PassOf<"kernel">): Choice[] {
     const planes = new PlaneList();
-    const places = { x: planes.add(pass.source), p: null, out: planes.add("scratch", true) };
+    const places = { x: planes.add(pass.source), p: null, out: planes.add("scratch", { reads: false, writes: true }) };
     const { values, steps, rules } = this.#values[group]!;
     const a = (constants: Constants) => constants.expression(pass.a, 1);
     if (pass.entry.kernel === "addNoise") {
@@ -371,6 +389,7 @@ export class GpuEngine implements Steps {
         const begin = leaf.offset + from - piece.begin;
         const rows = (count: number, columns: number, at: number): Work => ({
           piece,
+          elements: count * columns,
           width: 1,
           from: begin + at,
           told: [count, columns, isCentered ? 1 : 0, place],

@@ -200,6 +200,14 @@ export class GpuOptimizer<T = unknown> {
     return statsOf({ program, host, values, engine: { squares }, runner, keepsUpdates }, isUpdated);
   }
 
+  /**
+   * What a step asks of the device, counted from its passes: how often it starts a shader, and the bytes of planes that
+   * these read and write.
+   */
+  traffic(): { readonly dispatches: number; readonly bytes: number } {
+    return this.#living().engine.traffic();
+  }
+
   /** Exchanges the parameters with their average: see `Optimizer.swapAverage`. */
   swapAverage(): void {
     if (this.#phase !== "averaged") this.#ready("swapAverage");

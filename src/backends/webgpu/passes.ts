@@ -11,6 +11,8 @@ import type { Tables } from "./tables.ts";
 /** One dispatch of a pass, over a piece or a part of it. */
 export interface Work {
   readonly piece: Piece | null;
+  /** Of it, padding left out. */
+  readonly elements: number;
   /** Elements that are read at a time. */
   readonly width: 1 | 4;
   /** Elements from the begin of the piece. */
@@ -23,8 +25,8 @@ export interface Work {
 
 /** A pass before a device has seen it. */
 export interface Draft {
-  /** Planes that it takes, each once, and whether it writes them. */
-  readonly planes: readonly { readonly id: PlaneId; readonly writes: boolean }[];
+  /** Planes that it takes, each once. */
+  readonly planes: readonly { readonly id: PlaneId; readonly reads: boolean; readonly writes: boolean }[];
   readonly works: readonly Work[];
   readonly values: Float64Array;
   readonly factorsOf: FactorsOf;
