@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { bodies } from "../src/generated/bodies.ts";
+import { wgsl } from "../src/generated/wgsl.ts";
 import * as lanestep from "../src/index.ts";
 import { Update } from "../src/update.ts";
 import type { Rule } from "../src/updates/rule.ts";
@@ -52,6 +53,23 @@ describe("one entry a rule: the sets agree", () => {
         expect([entry.name, Object.keys(entry.slots).length]).toEqual([entry.name, bodies[use.body].slots]);
       }
     }
+  });
+
+  it("functions in WGSL: one a body, with its slots and constants by name; one a norm, with options by name", () => {
+    const named = entries.flatMap((entry) => (entry.kind === "elementwise" ? [...entry.bodies] : []));
+    for (const entry of entries) {
+      if (entry.kind !== "elementwise") continue;
+      for (const use of entry.bodies) {
+        if (!use) continue;
+        const { slots, constants } = wgsl.bodies[use.body];
+        expect([use.body, slots, constants]).toEqual([use.body, Object.keys(entry.slots), use.constants]);
+      }
+    }
+    expect(Object.keys(wgsl.bodies).sort()).toEqual([...new Set(named.flatMap((use) => use?.body ?? []))].sort());
+    const norms = entries.filter(({ kind }) => kind === "norm");
+    expect(Object.keys(wgsl.factors).sort()).toEqual(norms.map(({ name }) => name).sort());
+    for (const { name, options } of norms)
+      expect(Object.keys(options)).toEqual(expect.arrayContaining(wgsl.factors[name]!.options as string[]));
   });
 
   it("several bodies, or none for a step, and something that chooses", () => {

@@ -3,12 +3,31 @@
 
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import { bodies } from "../../src/generated/bodies.ts";
-import { wgsl } from "../../src/generated/wgsl.ts";
+import type { bodies } from "../../src/generated/bodies.ts";
+import type { Update } from "../../src/index.ts";
 import * as lanestep from "../../src/index.ts";
 import { anyRule, anyWrapper, build, type RuleSpec, ruleNames, runs, wrapperNames } from "../oracle/arbitrary.ts";
 import { prepareStep, type Spread } from "../oracle/rules.ts";
 import { openDevice } from "./device.mjs";
+
+const {
+  averageParams,
+  clip,
+  clipByGlobalNorm,
+  ema,
+  identity,
+  lookahead,
+  scaleByAdam,
+  scaleByBelief,
+  scaleByRadam,
+  scaleByRms,
+  scaleByRss,
+  scaleByStddev,
+  scaleByTrustRatio,
+  scaleByYogi,
+  trace,
+  zeroNans,
+} = lanestep;
 
 /** Rules that a device does not have: those of a user's own, and those that decide on the host. */
 const ELSEWHERE = ["half", "skipNonFinite"];
@@ -57,8 +76,103 @@ describe("reference, AssemblyScript and WGSL: one step from the same state, each
   }
 });
 
-describe("the sets agree", () => {
-  it("functions in WGSL and bodies, with their slots and constants", () => {
-    expect(Object.keys(wgsl.bodies).sort()).toEqual(Object.keys(bodies).sort());
+describe("NaN, infinities, zeros of both signs, the largest and the smallest numbers, as on wasm", () => {
+  const special = [
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    Number.NEGATIVE_INFINITY,
+    0,
+    -0,
+    1e37,
+    -1e37,
+    1e20,
+    1e-18,
+    1,
+    -2,
+  ];
+  /** What a device may take for zero. */
+  const SUBNORMAL = 2 ** -126;
+  const updates = {
+    adam: () => scaleByAdam(),
+    belief: () => scaleByBelief(),
+    momentum: () => scaleByRadam(),
+    yogi: () => scaleByYogi(),
+    rms: () => scaleByRms(),
+    rss: () => scaleByRss({ initialAccumulatorValue: 0 }),
+    stddev: () => scaleByStddev(),
+    trace: () => trace(),
+    nesterov: () => trace({ nesterov: true }),
+    ema: () => ema({ decay: 0.9 }),
+    average: () => averageParams(),
+    lookahead: () => lookahead(identity(), { every: 1 }),
+    clip: () => clip({ delta: 1 }),
+    zeroNans: () => zeroNans(),
+  } satisfies Record<keyof typeof bodies, () => Update>;
+
+  it.each(Object.entries(updates))("%s", async (_name, make) => {
+    const start = { w: Float32Array.from(special, (_, i) => i - 5) };
+    const wasm = make().initSync(start);
+    const gpu = await make().init(start, { backend: "webgpu", device });
+    // Every number meets every other one.
+    for (let step = 0; step < special.length; step++) {
+      const grads = { w: Float32Array.from(special, (_, i) => special[(i * (step + 1)) % special.length]!) };
+      const [found, state] = await both(gpu, grads);
+      const expected = [wasm.update(grads), ...Object.values(wasm.state[0]!)].map(
+        (tree) => (tree as { w: Float32Array }).w,
+      );
+      [found, ...state].forEach((values, plane) => {
+        values.forEach((x, i) => {
+          const wanted = expected[plane]![i]!;
+          const where = `step ${step}, plane ${plane}, element ${i}: ${x}, wasm has ${wanted}`;
+          if (Number.isFinite(wanted))
+            expect(Math.abs(x - wanted), where).toBeLessThan(1e-6 * Math.abs(wanted) + SUBNORMAL);
+          else expect(x, where).toBe(wanted);
+        });
+      });
+      wasm.apply();
+      gpu.apply();
+    }
+    gpu.dispose();
   });
+
+  const large = new Float32Array(5000).fill(2);
+  it.each([
+    ["clipByGlobalNorm", clipByGlobalNorm()],
+    ["clipByGlobalNorm, the largest magnitude", clipByGlobalNorm({ order: Number.POSITIVE_INFINITY })],
+    ["clipByGlobalNorm to nothing", clipByGlobalNorm({ maxNorm: 0 })],
+    ["scaleByTrustRatio", scaleByTrustRatio()],
+  ] as const)("%s", async (_name, update) => {
+    const start = { a: large, w: Float32Array.of(1, 2, 3), none: new Float32Array(0) };
+    const wasm = update.initSync(start);
+    const gpu = await update.init(start, { backend: "webgpu", device });
+    for (const x of special) {
+      // Alone, and the largest of others.
+      for (const a of [new Float32Array(5000), large]) {
+        const grads = { a, w: Float32Array.of(0, x, 0), none: new Float32Array(0) };
+        gpu.update(grads);
+        const found = await gpu.read("grads");
+        const expected = wasm.update(grads);
+        for (const name of ["a", "w"] as const) {
+          found[name].forEach((y, i) => {
+            const wanted = expected[name][i]!;
+            const where = `${x}: ${name}[${i}] is ${y}, wasm has ${wanted}`;
+            if (Number.isNaN(wanted) ? !Number.isNaN(y) : Math.abs(y - wanted) > 1e-5 * Math.abs(wanted))
+              throw new Error(where);
+          });
+        }
+        wasm.apply();
+        gpu.apply();
+        wasm.params.w.fill(1);
+        wasm.params.a.fill(1);
+        await gpu.load(wasm.save());
+      }
+    }
+    gpu.dispose();
+  });
+
+  async function both(gpu: lanestep.GpuOptimizer<{ w: Float32Array }>, grads: { w: Float32Array }) {
+    gpu.update(grads);
+    const [{ w }, [state]] = [await gpu.read("grads"), await gpu.read("state")];
+    return [w, Object.values(state ?? {}).map((tree) => (tree as { w: Float32Array }).w)] as const;
+  }
 });
