@@ -4,7 +4,11 @@
 import { wgsl } from "../../generated/wgsl.ts";
 import type { Constants } from "./constants.ts";
 
-export const THREADS = 256;
+/** Of a group; in software 256 took three times as long where sums are added up, as each step of that waits for all. */
+export const THREADS = 64;
+
+/** Of the one group that adds up the sums of a whole tree. */
+const TREE_THREADS = 256;
 
 /** What a shader is bound to, in order; a plane by its place among those of the pass. */
 export type Resource =
@@ -53,6 +57,7 @@ export function shaderOf(
     readonly binding: Binding | null;
     readonly others: readonly Exclude<Resource, object>[];
   },
+  threads = THREADS,
 ): Shader {
   const count = binding ? Math.max(...binding.buffers) + 1 : 0;
   const resources: Resource[] = [
@@ -76,7 +81,7 @@ export function shaderOf(
     `struct Piece{count:u32,first:u32,chunks:u32,spare:u32,at:array<vec4u,${planes}>}`,
     ...declared,
     ...new Set(functions),
-    `@compute @workgroup_size(${THREADS})`,
+    `@compute @workgroup_size(${threads})`,
     "fn main(@builtin(global_invocation_id) id:vec3u,@builtin(local_invocation_index) lane:u32," +
       "@builtin(workgroup_id) group:vec3u,@builtin(num_workgroups) groups:vec3u){",
     body,
@@ -184,9 +189,9 @@ export function loopShader(
 }
 
 /** Adds up `sums` over the threads of a group in a fixed order, into `sums[0]`. */
-const addUp = (join: (a: string, b: string) => string): string =>
+const addUp = (join: (a: string, b: string) => string, threads = THREADS): string =>
   `workgroupBarrier();
-for(var half=${THREADS / 2}u;half>0u;half/=2u){
+for(var half=${threads / 2}u;half>0u;half/=2u){
 if(lane<half){sums[lane]=${join("sums[lane]", "sums[lane+half]")};}
 workgroupBarrier();}`;
 
@@ -216,7 +221,8 @@ const measures = {
 
 const measureOf = (order: number) => measures[order === 2 ? 2 : "Infinity"];
 
-const sharedSums = (order: number): string => `var<workgroup> sums:array<${measureOf(order).type},${THREADS}>;`;
+const sharedSums = (order: number, threads = THREADS): string =>
+  `var<workgroup> sums:array<${measureOf(order).type},${threads}>;`;
 
 /** Measures a·x + b·p, and p where it is wanted, chunk by chunk: a partial sum each, at `base`. */
 export function normShader(
@@ -262,12 +268,18 @@ export interface FactorCall {
   readonly options: readonly string[];
 }
 
-function factorParts({ rule, order, base, options }: FactorCall) {
+function factorParts({ rule, order, base, options }: FactorCall, threads: number) {
   const m = measureOf(order);
   const sum = (from: string) => `let part=${m.fromBits(`partials[${base}u+${from}]`)};sum=${m.add("sum", "part")};`;
-  const finish = `sums[lane]=sum;\n${addUp(m.add)}\nlet norms=${m.norms};\n`;
+  const finish = `sums[lane]=sum;\n${addUp(m.add, threads)}\nlet norms=${m.norms};\n`;
   const call = `${rule}(${["norms.x", "norms.y", ...options].join()})`;
-  return { functions: [sharedSums(order), wgsl.factors[rule]!.text], start: `var sum=${m.type}();`, sum, finish, call };
+  return {
+    functions: [sharedSums(order, threads), wgsl.factors[rule]!.text],
+    start: `var sum=${m.type}();`,
+    sum,
+    finish,
+    call,
+  };
 }
 
 /** The factor of a whole tree: one group of threads, over the chunks of the groups that are there. */
@@ -278,15 +290,17 @@ export function treeFactorShader(
   normAt: number,
   constants: Constants,
 ): Shader {
-  const { functions, start, sum, finish, call } = factorParts(given);
-  const loops = ranges.map(({ first, count }) => `for(var i=lane;i<${count};i+=${THREADS}u){${sum(`${first}+i`)}}`);
+  const { functions, start, sum, finish, call } = factorParts(given, TREE_THREADS);
+  const loops = ranges.map(
+    ({ first, count }) => `for(var i=lane;i<${count};i+=${TREE_THREADS}u){${sum(`${first}+i`)}}`,
+  );
   const body = `${start}\n${loops.join("\n")}\n${finish}if(lane==0u&&piece.count>0u){factors[${at}]=${call};factors[${normAt}]=norms.x;}`;
-  return shaderOf(body, { functions, constants, binding: null, others: ["partials", "factors"] });
+  return shaderOf(body, { functions, constants, binding: null, others: ["partials", "factors"] }, TREE_THREADS);
 }
 
 /** The factor of each leaf, a group of threads a leaf. */
 export function leafFactorShader(given: FactorCall, at: number, constants: Constants): Shader {
-  const { functions, start, sum, finish, call } = factorParts(given);
+  const { functions, start, sum, finish, call } = factorParts(given, THREADS);
   const body = `for(var l=group.x;l<piece.count;l+=groups.x){
 let leaf=leaves[piece.first+l];${start}
 for(var i=lane;i<leaf.y;i+=${THREADS}u){${sum("leaf.x+i")}}
