@@ -241,6 +241,36 @@ describe("the caller's buffers", () => {
     gpu.dispose();
   });
 
+  it("copies gradients from buffers that are others in each step", async () => {
+    const [gpu, wasm] = [await onDevice(usual()), usual().initSync(params())];
+    for (let step = 0; step < 4; step++) {
+      const { kernel, bias, scale } = grads(step);
+      const bound = {
+        kernel: { buffer: bufferOf(kernel, 12), offset: 12 },
+        bias: { buffer: bufferOf(bias) },
+        scale: { buffer: bufferOf(Float32Array.of(scale)) },
+      };
+      if (step % 2 === 0) gpu.step(bound);
+      else {
+        const encoder = device.createCommandEncoder();
+        gpu.encode(encoder, bound);
+        device.queue.submit([encoder.finish()]);
+      }
+      wasm.step(grads(step));
+    }
+    expectSame(await gpu.read("params"), wasm.params);
+    const lacking = { kernel: gpu.grads.kernel, bias: gpu.grads.bias };
+    expect(() => gpu.step(lacking as never)).toThrow('"grads.scale" is missing');
+    expect(() => gpu.encode(device.createCommandEncoder(), grads(0) as never)).toThrow(
+      "expected { buffer, offset, size }",
+    );
+    expect(gpu.count).toBe(4);
+    gpu.step(gpu.grads);
+    wasm.step(grads(3));
+    expectSame(await gpu.read("params"), wasm.params);
+    gpu.dispose();
+  });
+
   it("a shader of the caller's writes the gradients where they are wanted", async () => {
     const gpu = await adam({ learningRate: 0.1 }).init({ w: wave(1000, 0.1) }, { backend: "webgpu", device });
     const wasm = adam({ learningRate: 0.1 }).initSync({ w: wave(1000, 0.1) });

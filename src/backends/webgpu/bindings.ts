@@ -7,10 +7,24 @@ import { displayPath } from "../../tree/path.ts";
 import { usage } from "./gpu.ts";
 import type { Place } from "./planes.ts";
 
-const wanted = usage.storage | usage.copySrc | usage.copyDst;
+/** What a buffer must be for. */
+export const uses = {
+  planes: { bits: usage.storage | usage.copySrc | usage.copyDst, words: "STORAGE, COPY_SRC and COPY_DST" },
+  source: { bits: usage.copySrc, words: "COPY_SRC" },
+};
 
 const isBinding = (value: unknown): value is { buffer: GPUBuffer; offset?: number; size?: number } =>
   isPlainObject(value) && typeof value.buffer === "object" && value.buffer !== null && "usage" in value.buffer;
+
+/** Whether the first leaf of a tree is one. */
+export function holdsBindings(tree: unknown): boolean {
+  if (isBinding(tree)) return true;
+  if (typeof tree !== "object" || tree === null || ArrayBuffer.isView(tree)) return false;
+  return Object.values(tree)
+    .filter((child) => typeof child === "object" && child !== null)
+    .slice(0, 1)
+    .some(holdsBindings);
+}
 
 /**
  * Reads a tree of bindings that has the form of the parameters.
@@ -22,6 +36,7 @@ export function matchBindings(
   { leaves }: Layout,
   tree: unknown,
   root: string,
+  { bits, words }: { readonly bits: number; readonly words: string },
   isOptional: (leaf: LayoutLeaf) => boolean = () => false,
 ): (Place | null)[] {
   return leaves.map((leaf) => {
@@ -42,8 +57,8 @@ export function matchBindings(
       throw new TreeMismatchError(`${where} has ${size} bytes, expected ${needed}`);
     }
     if (offset % 4 !== 0) throw new RangeError(`${where} begins at byte ${offset}, expected a multiple of 4`);
-    if ((buffer.usage & wanted) !== wanted) {
-      throw new RangeError(`${where}: its buffer lacks a usage of STORAGE, COPY_SRC and COPY_DST`);
+    if ((buffer.usage & bits) !== bits) {
+      throw new RangeError(`${where}: its buffer lacks a usage: it takes ${words}`);
     }
     return { buffer, offset };
   });

@@ -249,7 +249,7 @@ export class GpuEngine implements Steps {
   #works(group: number, byChunk: boolean): Work[] {
     return this.#pieces(group).map((piece): Work => {
       const { width } = piece;
-      const { first, count: chunks } = this.#tables.chunksOfPiece[this.#planes.pieces.indexOf(piece)]!;
+      const { first, count: chunks } = this.#tables.chunksOfPiece[piece.index]!;
       const count = Math.ceil((piece.end - piece.begin) / width);
       const groups = byChunk ? chunks : Math.ceil(count / THREADS);
       return { piece, elements: piece.end - piece.begin, width, from: 0, told: [count, first, chunks, 0], groups };

@@ -13,18 +13,19 @@ import type { Program } from "../../program/program.ts";
 import type { Runner } from "../../program/runner.ts";
 import type { Host, StepValues } from "../../program/values.ts";
 import { show } from "../../show.ts";
-import { buildTree, matchTree } from "../../tree/layout.ts";
+import { buildTree, type LayoutLeaf, matchTree } from "../../tree/layout.ts";
 import type { FoundLeaf } from "../../tree/leaf.ts";
 import { displayPath } from "../../tree/path.ts";
 import type { Gradients, Views } from "../../tree/types.ts";
 import type { Told } from "../../updates/rule.ts";
 import type { BackendInfo, PlaneId } from "../backend.ts";
+import { holdsBindings, matchBindings, uses } from "./bindings.ts";
 import type { GpuEngine } from "./engine.ts";
 import type { Gpu } from "./gpu.ts";
 import { HostPlanes } from "./host-planes.ts";
-import type { Planes } from "./planes.ts";
+import type { Place, Planes } from "./planes.ts";
 import type { Tables } from "./tables.ts";
-import type { GpuEncoder, GpuPlaces } from "./types.ts";
+import type { GpuBindings, GpuEncoder, GpuPlaces } from "./types.ts";
 
 /** What it is made of: no part of the interface. */
 export interface GpuParts {
@@ -90,12 +91,13 @@ export class GpuOptimizer<T = unknown> {
    * One step, encoded and submitted: on the device it follows what was submitted before, such as the shaders that wrote
    * the gradients.
    *
-   * @param grads a whole tree of gradients from the host; without it, what stands in the buffers
+   * @param grads a whole tree of gradients: from the host, or bindings of buffers, which are copied on the device; without
+   *   it, what stands in `grads`. Frozen leaves may be absent or null
    * @param told `value`: the loss, for `reduceOnPlateau`; alone: `step(undefined, { value })`
    * @returns whether parameters change: false while `accumulate` gathers
    * @throws as `Optimizer.step`, and DeviceLostError
    */
-  step(grads?: Gradients<T>, told?: Told): boolean {
+  step(grads?: Gradients<T> | GpuBindings<T>, told?: Told): boolean {
     const changed = this.#run("step", grads, told, "apply", null);
     if (changed) this.#host.count += 1;
     return changed;
@@ -105,16 +107,17 @@ export class GpuOptimizer<T = unknown> {
    * One step in an encoder of the caller's, who submits it: steps are to be submitted in the order in which they were
    * encoded, and each once.
    *
+   * @param grads bindings; without it, what stands in `grads`
    * @returns as {@link step}
    */
-  encode(encoder: GpuEncoder, told?: Told): boolean {
-    const changed = this.#run("encode", undefined, told, "apply", encoder as GPUCommandEncoder);
+  encode(encoder: GpuEncoder, grads?: GpuBindings<T>, told?: Told): boolean {
+    const changed = this.#run("encode", grads, told, "apply", encoder as GPUCommandEncoder);
     if (changed) this.#host.count += 1;
     return changed;
   }
 
   /** The first half of a step: overwrites the gradients with the updates. */
-  update(grads?: Gradients<T>, told?: Told): void {
+  update(grads?: Gradients<T> | GpuBindings<T>, told?: Told): void {
     this.#changed = this.#run("update", grads, told, "emit", null);
     this.#phase = "updated";
   }
@@ -270,11 +273,16 @@ export class GpuOptimizer<T = unknown> {
     let changed = false;
     try {
       runner.prepare(told === undefined ? {} : readOptions(caller, told, toldSpec, "grads, "));
-      if (grads !== undefined) {
-        const found = matchTree(program.layout, grads, "grads", (leaf) => isFrozen(program, leaf));
-        writeFound(planes, "grads", program, found);
+      const { layout } = program;
+      const isOptional = (leaf: LayoutLeaf) => isFrozen(program, leaf);
+      // Numbers of the host would be on the device before the caller submits what was encoded.
+      const isBound = grads !== undefined && (given !== null || holdsBindings(grads));
+      const places = isBound ? matchBindings(layout, grads, "grads", uses.source, isOptional) : null;
+      if (grads !== undefined && !places) {
+        writeFound(planes, "grads", program, matchTree(layout, grads, "grads", isOptional));
       }
       const record = (encoder: GPUCommandEncoder) => {
+        if (places) copyPlaces(encoder, planes, program, places);
         engine.record(encoder, () => {
           changed = runner.run(sink, () => {});
         });
@@ -356,6 +364,24 @@ const busy: Record<Exclude<Phase, "ready">, string> = {
   averaged: "while the average stands in the parameters: swapAverage() puts them back",
   busy: "while load() is under way",
 };
+
+/** Copies gradients from where the caller has them, unless that is where they are wanted. */
+function copyPlaces(
+  encoder: GPUCommandEncoder,
+  planes: Planes,
+  { layout }: Program,
+  places: readonly (Place | null)[],
+): void {
+  layout.leaves.forEach((leaf, i) => {
+    const source = places[i];
+    if (!source) return;
+    for (const { place, from, length } of planes.ofLeaf("grads", leaf)) {
+      const offset = source.offset + from * 4;
+      if (place.buffer === source.buffer && place.offset === offset) continue;
+      encoder.copyBufferToBuffer(source.buffer, offset, place.buffer, place.offset, length * 4);
+    }
+  });
+}
 
 /** Sends leaves of the host up; those that are absent are left alone. */
 export function writeFound(

@@ -32,6 +32,7 @@ export interface Part {
 }
 
 export interface Piece {
+  readonly index: number;
   readonly group: number;
   /** Elements of the layout; the end is that of the last leaf, without padding. */
   readonly begin: number;
@@ -81,7 +82,7 @@ function cut({ groups }: Layout, given: Given, capacity: number): Piece[] {
       const ours = placesOf(first.leaf).every((place) => place === null);
       const even =
         (end - begin) % 4 === 0 && placesOf(first.leaf).every((place) => place === null || place.offset % 16 === 0);
-      pieces.push({ group, begin, end, parts, width: ours || even ? 4 : 1 });
+      pieces.push({ index: pieces.length, group, begin, end, parts, width: ours || even ? 4 : 1 });
       parts = [];
     };
     /** Whether the caller's leaves lie as those of the layout do, with no gap that may be something else's. */
@@ -118,6 +119,8 @@ export class Planes {
   readonly bytes: number;
   readonly #gpu: Gpu;
   readonly #own: GPUBuffer[] = [];
+  /** By leaf: which pieces have what of it. */
+  readonly #runs: readonly { piece: number; from: number; length: number }[][];
   /** By plane and piece. */
   readonly #places = new Map<PlaneId, readonly (Place | null)[]>();
 
@@ -137,6 +140,10 @@ export class Planes {
     const slots = ids.filter((id) => typeof id === "number");
     const capacity = Math.max(1, Math.floor(maxBytes / 4 / CHUNK / (merges ? slots.length : 1))) * CHUNK;
     this.pieces = cut(layout, given, capacity);
+    this.#runs = layout.leaves.map(() => []);
+    for (const { index, parts } of this.pieces) {
+      for (const { leaf, from, length } of parts) this.#runs[leaf.index]!.push({ piece: index, from, length });
+    }
     const has = (id: PlaneId, { group }: Piece) =>
       typeof id === "number" ? groupsOfSlot[id]!.includes(group) : id === "params" || group < groups.length;
     const sizeOf = ({ begin, end }: Piece) => toLine(end - begin) * 4;
@@ -169,19 +176,21 @@ export class Planes {
     this.bytes = bytes;
   }
 
-  at(id: PlaneId, piece: Piece): Place | null {
-    return this.#places.get(id)?.[this.pieces.indexOf(piece)] ?? null;
+  at(id: PlaneId, { index }: Piece): Place | null {
+    return this.#places.get(id)?.[index] ?? null;
   }
 
   /** Where the parts of a leaf stand; none where the plane has no place for it. */
-  ofLeaf(id: PlaneId, leaf: LayoutLeaf): { readonly place: Place; readonly from: number; readonly length: number }[] {
-    return this.pieces.flatMap((piece, i) => {
-      const place = this.#places.get(id)?.[i];
-      if (!place || piece.group !== leaf.group) return [];
-      return piece.parts.flatMap(({ leaf: { index, offset }, from, length }) => {
-        const at = { buffer: place.buffer, offset: place.offset + (offset + from - piece.begin) * 4 };
-        return index === leaf.index ? [{ place: at, from, length }] : [];
-      });
+  ofLeaf(
+    id: PlaneId,
+    { index, offset }: LayoutLeaf,
+  ): { readonly place: Place; readonly from: number; readonly length: number }[] {
+    const places = this.#places.get(id)!;
+    return (this.#runs[index] ?? []).flatMap(({ piece, from, length }) => {
+      const place = places[piece];
+      if (!place) return [];
+      const bytes = (offset + from - this.pieces[piece]!.begin) * 4;
+      return [{ place: { buffer: place.buffer, offset: place.offset + bytes }, from, length }];
     });
   }
 

@@ -9,7 +9,7 @@ import { Runner } from "../../program/runner.ts";
 import { newHost, StepValues } from "../../program/values.ts";
 import type { FoundLeaf } from "../../tree/leaf.ts";
 import type { BackendInfo, PlaneId } from "../backend.ts";
-import { matchBindings } from "./bindings.ts";
+import { matchBindings, uses } from "./bindings.ts";
 import { GpuEngine } from "./engine.ts";
 import { Gpu } from "./gpu.ts";
 import { HostPlanes } from "./host-planes.ts";
@@ -44,9 +44,9 @@ export async function startGpu<T>(
   const program: Program = { ...met, layout: deviceLayout(met.layout) };
   const { layout, groups, slots } = program;
   const given: Given = {
-    ...(buffers.params ? { params: matchBindings(layout, buffers.params, "buffers.params") } : {}),
+    ...(buffers.params ? { params: matchBindings(layout, buffers.params, "buffers.params", uses.planes) } : {}),
     ...(buffers.grads
-      ? { grads: matchBindings(layout, buffers.grads, "buffers.grads", (leaf) => isFrozen(program, leaf)) }
+      ? { grads: matchBindings(layout, buffers.grads, "buffers.grads", uses.planes, (leaf) => isFrozen(program, leaf)) }
       : {}),
   };
   const keepsUpdates = options.stats === true;
