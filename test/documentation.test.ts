@@ -32,7 +32,8 @@ describe("the code of the README and of docs runs", () => {
   it.each(examples)("$where", async (example) => {
     await runExample(example, (actual, expected) => expect(actual).toEqual(expected));
   });
-  // Of docs/speed.md the figures come from the bench; of docs/workers.md all but one are run by test/runtimes.
+  // Of docs/speed.md the figures come from the bench; of docs/workers.md all but one are run by test/runtimes, of
+  // docs/webgpu.md all on a device, by test/webgpu/documentation.spec.ts.
   it.each([
     ["README.md", 7],
     ["docs/scale.md", 4],
