@@ -21,7 +21,8 @@ const deno = async () =>
     ]).toString(),
   );
 
-async function browser() {
+/** @template T @param {(page: import("playwright-core").Page, url: string) => Promise<T>} body */
+async function inChromium(body) {
   const folders = (process.env.PATH ?? "").split(delimiter);
   const executablePath = folders.map((folder) => join(folder, "chromium")).find(existsSync);
   if (!executablePath) throw new Error("no chromium in PATH");
@@ -36,31 +37,52 @@ async function browser() {
   const args = ["--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--disable-quic"];
   const opened = await chromium.launch({ executablePath, args: [...args, "--disable-background-networking"] });
   try {
-    const page = await opened.newPage();
-    await page.goto(`http://127.0.0.1:${port}/`);
-    return await page.evaluate(async () => {
-      const at = (/** @type {string} */ path) => import(path);
-      const { deviations } = await at("/test/webgpu/engine.mjs");
-      return deviations(await at("/dist/index.js"));
-    });
+    return await body(await opened.newPage(), `http://127.0.0.1:${port}`);
   } finally {
     await opened.close();
     server.close();
   }
 }
 
+const browser = () =>
+  inChromium(async (page, url) => {
+    await page.goto(url);
+    return page.evaluate(async () => {
+      const at = (/** @type {string} */ path) => import(path);
+      const { deviations } = await at("/test/webgpu/engine.mjs");
+      return deviations(await at("/dist/index.js"));
+    });
+  });
+
+/** examples/browser-webgpu: it learns, and the losses are those of the CPU. */
+const example = () =>
+  inChromium(async (page, url) => {
+    await page.goto(`${url}/examples/browser-webgpu/index.html?hidden=256&steps=31`);
+    const text = (await page.locator("output", { hasText: /^(done|stopped)/ }).textContent()) ?? "";
+    const [gpu, cpu] = [...text.matchAll(/loss from ([\d.]+) to ([\d.]+)/g)].map(([, from, to]) => [
+      Number(from),
+      Number(to),
+    ]);
+    if (!gpu || !cpu) throw new Error(text);
+    if (!(Math.max(gpu[1] ?? Number.NaN, cpu[1] ?? Number.NaN) < (gpu[0] ?? 0) / 2))
+      throw new Error(`it does not learn: ${text}`);
+    console.log(`  ${text}`);
+    // Four digits after the point are shown, and gradients of the page are summed up in another order.
+    const apart = (/** @type {number} */ i) =>
+      Math.abs((gpu[i] ?? 0) - (cpu[i] ?? 0)) < 2e-3 ? 0 : Number.POSITIVE_INFINITY;
+    return { "the first loss": apart(0), "the last loss": apart(1) };
+  });
+
 const { failures } = await import("./engine.mjs");
 let failed = false;
-for (const [name, run] of Object.entries({ deno, chromium: browser })) {
+for (const [name, run] of Object.entries({ deno, chromium: browser, "chromium, examples/browser-webgpu": example })) {
   try {
     const found = await run();
     const words = failures(found);
     failed ||= words.length > 0;
     const worst = Math.max(...Object.values(found));
     console.log(
-      words.length > 0
-        ? `${name}: ${words.join("; ")}`
-        : `${name}: ${Object.keys(found).length} chains within ${worst}`,
+      words.length > 0 ? `${name}: ${words.join("; ")}` : `${name}: ${Object.keys(found).length} within ${worst}`,
     );
   } catch (error) {
     failed = true;
