@@ -12,6 +12,7 @@ import {
   DisposedError,
   freeze,
   lamb,
+  lookahead,
   partition,
   StateError,
   scale,
@@ -139,6 +140,17 @@ describe("steps", () => {
     gpu.dispose();
   });
 
+  it("sets the smallest numbers of decaying state to zero in every 64th step", async () => {
+    const gpu = await trace().init({ w: new Float32Array(5) }, { backend: "webgpu", device });
+    const last = async () => (await gpu.read("state"))[0]!.trace!.w[4]!;
+    gpu.step({ w: new Float32Array(5).fill(1e-29) });
+    for (let step = 1; step < 63; step++) gpu.step({ w: new Float32Array(5) });
+    expect(await last()).toBeGreaterThan(1e-32);
+    gpu.step({ w: new Float32Array(5) });
+    expect(await last()).toBe(0);
+    gpu.dispose();
+  });
+
   it("has no gradients for frozen leaves", async () => {
     const update = () =>
       partition({ a: adam({ learningRate: 0.1 }), b: freeze() }, { kernel: "a", bias: "b", scale: "a" });
@@ -188,7 +200,9 @@ describe("what a step moves", () => {
 
 describe("the caller's buffers", () => {
   it("reads and writes them, wherever they begin, and nothing beside them; dispose() leaves them", async () => {
-    const wasm = usual().initSync(params());
+    // What looks ahead begins with the parameters.
+    const update = lookahead(usual(), { every: 2 });
+    const wasm = update.initSync(params());
     // Bytes 4 to 63 of a buffer, all of another, and one element in the middle.
     const own = {
       kernel: bufferOf(wave(15, 0.3), 4, 128),
@@ -196,7 +210,7 @@ describe("the caller's buffers", () => {
       scale: bufferOf(Float32Array.of(7, 1, 9)),
     };
     const shapes = { kernel: { shape: [5, 3] }, bias: { shape: [1000] }, scale: { shape: [] } };
-    const gpu = await usual().init(shapes, {
+    const gpu = await update.init(shapes, {
       backend: "webgpu",
       device,
       buffers: {
@@ -420,6 +434,24 @@ describe("when something is wrong", () => {
     expect(() => gpu.step(grads(1))).toThrow(DeviceLostError);
     expect(gpu.count).toBe(1);
     gpu.dispose();
+  });
+
+  it("a device that is lost already, or is none", async () => {
+    const other = await openDevice();
+    other.destroy();
+    await other.lost;
+    await expect(adam().init(params(), { backend: "webgpu", device: other })).rejects.toThrow(DeviceLostError);
+    const none = adam().init(params(), { backend: "webgpu", device: {} as never });
+    await expect(none).rejects.toThrow("init: device is an object, expected a GPUDevice");
+  });
+
+  it("parameters and gradients too far apart in one buffer", async () => {
+    const near = await openDevice({ maxStorageBufferBindingSize: 65_536 });
+    const buffer = near.createBuffer({ size: 200_000, usage: STORAGE });
+    const buffers = { params: { w: { buffer } }, grads: { w: { buffer, offset: 160_000 } } };
+    const init = adam().init({ w: { shape: [100] } }, { backend: "webgpu", device: near, buffers });
+    await expect(init).rejects.toThrow("160400 bytes apart in one buffer, a binding holds 65536");
+    near.destroy();
   });
 
   it("a model that the device has no room for: nothing is left behind", async () => {

@@ -355,7 +355,7 @@ export class GpuOptimizer<T = unknown> {
   }
 }
 
-const lostError = (why: string) =>
+export const lostError = (why: string) =>
   new DeviceLostError(`the device is lost (${why}): restore the last checkpoint on another`);
 
 const busy: Record<Exclude<Phase, "ready">, string> = {

@@ -135,7 +135,12 @@ export class Passes {
     const buffers = distinct.map((buffer): Required<GPUBufferBinding> => {
       const own = runs.filter((run) => run.buffer === buffer);
       const begin = Math.floor(Math.min(...own.map((run) => run.begin)) / ALIGN) * ALIGN;
-      return { buffer, offset: begin, size: Math.max(...own.map((run) => run.end)) - begin };
+      const size = Math.max(...own.map((run) => run.end)) - begin;
+      const { maxStorageBufferBindingSize: most } = this.#gpu.device.limits;
+      if (size > most) {
+        throw new RangeError(`parameters and gradients lie ${size} bytes apart in one buffer, a binding holds ${most}`);
+      }
+      return { buffer, offset: begin, size };
     });
     const indices = runs.map(({ buffer }) => distinct.indexOf(buffer));
     const at = runs.map(({ begin }, i) => (begin - buffers[indices[i]!]!.offset) / (4 * width));

@@ -138,7 +138,9 @@ export class Planes {
   ) {
     this.#gpu = gpu;
     const slots = ids.filter((id) => typeof id === "number");
-    const capacity = Math.max(1, Math.floor(maxBytes / 4 / CHUNK / (merges ? slots.length : 1))) * CHUNK;
+    // A binding of the caller's begins up to a line before the leaf.
+    const room = maxBytes - (Object.keys(given).length > 0 ? LINE * 4 : 0);
+    const capacity = Math.max(1, Math.floor(room / 4 / CHUNK / (merges ? slots.length : 1))) * CHUNK;
     this.pieces = cut(layout, given, capacity);
     this.#runs = layout.leaves.map(() => []);
     for (const { index, parts } of this.pieces) {

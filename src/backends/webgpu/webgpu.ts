@@ -7,13 +7,14 @@ import type { GroupProgram } from "../../program/compile.ts";
 import type { Program } from "../../program/program.ts";
 import { Runner } from "../../program/runner.ts";
 import { newHost, StepValues } from "../../program/values.ts";
+import { show } from "../../show.ts";
 import type { FoundLeaf } from "../../tree/leaf.ts";
 import type { BackendInfo, PlaneId } from "../backend.ts";
 import { matchBindings, uses } from "./bindings.ts";
 import { GpuEngine } from "./engine.ts";
 import { Gpu } from "./gpu.ts";
 import { HostPlanes } from "./host-planes.ts";
-import { GpuOptimizer, writeFound } from "./optimizer.ts";
+import { GpuOptimizer, lostError, writeFound } from "./optimizer.ts";
 import { deviceLayout, type Given, Planes } from "./planes.ts";
 import { Tables } from "./tables.ts";
 import type { GpuInitOptions } from "./types.ts";
@@ -39,11 +40,15 @@ export async function startGpu<T>(
 ): Promise<GpuOptimizer<T>> {
   refuse(met);
   const { device: callers, buffers = {} } = options as unknown as Partial<GpuInitOptions>;
-  const gpu = Gpu.of((callers as GPUDevice | undefined) ?? (await requestDevice()));
+  const given = callers as GPUDevice | undefined;
+  if (given && typeof given.createComputePipelineAsync !== "function") {
+    throw new TypeError(`init: device is ${show(given)}, expected a GPUDevice`);
+  }
+  const gpu = Gpu.of(given ?? (await requestDevice()));
   const { device } = gpu;
   const program: Program = { ...met, layout: deviceLayout(met.layout) };
   const { layout, groups, slots } = program;
-  const given: Given = {
+  const places: Given = {
     ...(buffers.params ? { params: matchBindings(layout, buffers.params, "buffers.params", uses.planes) } : {}),
     ...(buffers.grads
       ? { grads: matchBindings(layout, buffers.grads, "buffers.grads", uses.planes, (leaf) => isFrozen(program, leaf)) }
@@ -60,7 +65,7 @@ export async function startGpu<T>(
   const merges = groups.some((group) => bindingsOf(group) > maxStorageBuffersPerShaderStage);
   device.pushErrorScope("validation");
   device.pushErrorScope("out-of-memory");
-  const planes = new Planes(gpu, program, ids, given, merges, Math.min(maxStorageBufferBindingSize, maxBufferSize));
+  const planes = new Planes(gpu, program, ids, places, merges, Math.min(maxStorageBufferBindingSize, maxBufferSize));
   const tables = new Tables(gpu, program, planes.pieces);
   const errors = [await device.popErrorScope(), await device.popErrorScope()];
   const values = program.groups.map((group, g) => new StepValues(group, program.births[g]!));
@@ -69,6 +74,7 @@ export async function startGpu<T>(
     const [error] = errors.filter((error) => error !== null);
     if (error) throw new RangeError(`the device has no room for ${planes.bytes} bytes of planes: ${error.message}`);
     await engine.compile();
+    if (gpu.lost) throw lostError(gpu.lost);
   } catch (error) {
     for (const own of [planes, tables, engine.passes]) own.destroy();
     throw error;
