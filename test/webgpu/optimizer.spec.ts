@@ -234,6 +234,38 @@ describe("the caller's buffers", () => {
     expect([scale[0], scale[2]]).toEqual([7, 9]);
   });
 
+  it("leaves gaps between leaves alone, where these lie as they would in a buffer of lanestep's", async () => {
+    const values = new Float32Array(192).fill(7);
+    values.set(wave(10, 0.3), 0);
+    values.set(wave(64, 0.9), 64);
+    values.set(wave(64, 0.2), 128);
+    const arena = bufferOf(values);
+    const at = { a: 0, b: 256, c: 512 };
+    const gpu = await usual().init(
+      { a: { shape: [10] }, b: { shape: [64] }, c: { shape: [64] } },
+      {
+        backend: "webgpu",
+        device,
+        buffers: {
+          params: {
+            a: { buffer: arena, offset: at.a },
+            b: { buffer: arena, offset: at.b },
+            c: { buffer: arena, offset: at.c },
+          },
+        },
+      },
+    );
+    // The last two have no gap.
+    expect(gpu.traffic().dispatches).toBe(2 * 2 + 1);
+    const all = { a: wave(10, 0.1), b: wave(64, 0.1), c: wave(64, 0.2) };
+    gpu.step(all);
+    const wasm = usual().initSync({ a: wave(10, 0.3), b: wave(64, 0.9), c: wave(64, 0.2) });
+    wasm.step(all);
+    expectSame(await gpu.read("params"), wasm.params);
+    expect(new Set((await read(arena)).subarray(10, 64))).toEqual(new Set([7]));
+    gpu.dispose();
+  });
+
   it("takes parameters and gradients from one buffer", async () => {
     const values = new Float32Array(256);
     values.set(wave(100, 0.3), 0);
