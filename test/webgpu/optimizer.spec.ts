@@ -10,12 +10,16 @@ import {
   clipByGlobalNorm,
   DeviceLostError,
   DisposedError,
+  ema,
   freeze,
   lamb,
   lookahead,
   partition,
   StateError,
   scale,
+  scaleByAdam,
+  scaleByStddev,
+  scaleByYogi,
   sgd,
   skipNonFinite,
   stateless,
@@ -137,6 +141,20 @@ describe("steps", () => {
     expect(() => gpu.step(grads(0))).toThrow(StateError);
     gpu.swapAverage();
     expect(await gpu.read("params")).toEqual(own);
+    gpu.dispose();
+  });
+
+  it("takes more planes than the device binds, in one dispatch", async () => {
+    const update = () =>
+      chain(scaleByAdam(), trace(), scaleByStddev(), scaleByYogi(), ema({ decay: 0.5 }), scale(-0.01), averageParams());
+    const [gpu, wasm] = [await onDevice(update()), update().initSync(params())];
+    expect(device.limits.maxStorageBuffersPerShaderStage).toBe(8);
+    for (let step = 0; step < 3; step++) {
+      gpu.step(grads(step));
+      wasm.step(grads(step));
+    }
+    expect(gpu.traffic().dispatches).toBe(1);
+    expectSame(await gpu.read("params"), wasm.params, 1e-5);
     gpu.dispose();
   });
 
