@@ -13,7 +13,6 @@ import {
   ema,
   freeze,
   lamb,
-  lookahead,
   partition,
   StateError,
   scale,
@@ -55,24 +54,6 @@ const expectSame = (found: Numbers, expected: Numbers, tolerance = 1e-6) => {
     expect(deviation(found[name]!, values).relative, name).toBeLessThanOrEqual(tolerance);
   }
 };
-
-/** A buffer of the caller's with these numbers at a byte. */
-function bufferOf(values: Float32Array, offset = 0, size = offset + values.byteLength): GPUBuffer {
-  const buffer = device.createBuffer({ size, usage: STORAGE });
-  device.queue.writeBuffer(buffer, offset, values as Float32Array<ArrayBuffer>);
-  return buffer;
-}
-
-async function read(buffer: GPUBuffer): Promise<Float32Array> {
-  const staging = device.createBuffer({ size: buffer.size, usage: 1 | 8 });
-  const encoder = device.createCommandEncoder();
-  encoder.copyBufferToBuffer(buffer, 0, staging, 0, buffer.size);
-  device.queue.submit([encoder.finish()]);
-  await staging.mapAsync(1);
-  const values = new Float32Array(staging.getMappedRange().slice(0));
-  staging.destroy();
-  return values;
-}
 
 describe("steps", () => {
   it("waits for nothing: steps are synchronous, what is read comes behind them", async () => {
@@ -213,169 +194,6 @@ describe("what a step moves", () => {
       bytes: bytes === null ? 28 * (64 + 1) + 12 * 1000 : bytes * (count + PADDING),
     });
     gpu.dispose();
-  });
-});
-
-describe("the caller's buffers", () => {
-  it("reads and writes them, wherever they begin, and nothing beside them; dispose() leaves them", async () => {
-    // What looks ahead begins with the parameters.
-    const update = lookahead(usual(), { every: 2 });
-    const wasm = update.initSync(params());
-    // Bytes 4 to 63 of a buffer, all of another, and one element in the middle.
-    const own = {
-      kernel: bufferOf(wave(15, 0.3), 4, 128),
-      bias: bufferOf(wave(1000, 0.7)),
-      scale: bufferOf(Float32Array.of(7, 1, 9)),
-    };
-    const shapes = { kernel: { shape: [5, 3] }, bias: { shape: [1000] }, scale: { shape: [] } };
-    const gpu = await update.init(shapes, {
-      backend: "webgpu",
-      device,
-      buffers: {
-        params: {
-          kernel: { buffer: own.kernel, offset: 4 },
-          bias: { buffer: own.bias },
-          scale: { buffer: own.scale, offset: 4 },
-        },
-      },
-    });
-    for (let step = 0; step < 4; step++) {
-      const { kernel, bias, scale } = grads(step);
-      gpu.step({ kernel, bias, scale });
-      wasm.step(grads(step));
-    }
-    expectSame(await gpu.read("params"), wasm.params);
-    gpu.dispose();
-    const [kernel, bias, scale] = [await read(own.kernel), await read(own.bias), await read(own.scale)];
-    expectSame({ kernel: kernel.subarray(1, 16), bias, scale: scale.subarray(1, 2) }, wasm.params as Numbers);
-    expect([kernel[0], ...kernel.subarray(16)]).toEqual(new Array(17).fill(0));
-    expect([scale[0], scale[2]]).toEqual([7, 9]);
-  });
-
-  it("leaves gaps between leaves alone, where these lie as they would in a buffer of lanestep's", async () => {
-    const values = new Float32Array(192).fill(7);
-    values.set(wave(10, 0.3), 0);
-    values.set(wave(64, 0.9), 64);
-    values.set(wave(64, 0.2), 128);
-    const arena = bufferOf(values);
-    const at = { a: 0, b: 256, c: 512 };
-    const gpu = await usual().init(
-      { a: { shape: [10] }, b: { shape: [64] }, c: { shape: [64] } },
-      {
-        backend: "webgpu",
-        device,
-        buffers: {
-          params: {
-            a: { buffer: arena, offset: at.a },
-            b: { buffer: arena, offset: at.b },
-            c: { buffer: arena, offset: at.c },
-          },
-        },
-      },
-    );
-    // The last two have no gap.
-    expect(gpu.traffic().dispatches).toBe(2 * 2 + 1);
-    const all = { a: wave(10, 0.1), b: wave(64, 0.1), c: wave(64, 0.2) };
-    gpu.step(all);
-    const wasm = usual().initSync({ a: wave(10, 0.3), b: wave(64, 0.9), c: wave(64, 0.2) });
-    wasm.step(all);
-    expectSame(await gpu.read("params"), wasm.params);
-    expect(new Set((await read(arena)).subarray(10, 64))).toEqual(new Set([7]));
-    gpu.dispose();
-  });
-
-  it("takes parameters and gradients from one buffer", async () => {
-    const values = new Float32Array(256);
-    values.set(wave(100, 0.3), 0);
-    values.set(wave(100, 0.9), 100);
-    const arena = bufferOf(values);
-    const gpu = await adam().init(
-      { w: { shape: [100] } },
-      {
-        backend: "webgpu",
-        device,
-        buffers: { params: { w: { buffer: arena } }, grads: { w: { buffer: arena, offset: 400 } } },
-      },
-    );
-    const wasm = adam().initSync({ w: wave(100, 0.3) });
-    gpu.step();
-    wasm.step({ w: wave(100, 0.9) });
-    expectSame(await gpu.read("params"), wasm.params);
-    expectSame(await gpu.read("grads"), { w: wave(100, 0.9) });
-    gpu.dispose();
-  });
-
-  it("copies gradients from buffers that are others in each step", async () => {
-    const [gpu, wasm] = [await onDevice(usual()), usual().initSync(params())];
-    for (let step = 0; step < 4; step++) {
-      const { kernel, bias, scale } = grads(step);
-      const bound = {
-        kernel: { buffer: bufferOf(kernel, 12), offset: 12 },
-        bias: { buffer: bufferOf(bias) },
-        scale: { buffer: bufferOf(Float32Array.of(scale)) },
-      };
-      if (step % 2 === 0) gpu.step(bound);
-      else {
-        const encoder = device.createCommandEncoder();
-        gpu.encode(encoder, bound);
-        device.queue.submit([encoder.finish()]);
-      }
-      wasm.step(grads(step));
-    }
-    expectSame(await gpu.read("params"), wasm.params);
-    const lacking = { kernel: gpu.grads.kernel, bias: gpu.grads.bias };
-    expect(() => gpu.step(lacking as never)).toThrow('"grads.scale" is missing');
-    expect(() => gpu.encode(device.createCommandEncoder(), grads(0) as never)).toThrow(
-      "expected { buffer, offset, size }",
-    );
-    expect(gpu.count).toBe(4);
-    gpu.step(gpu.grads);
-    wasm.step(grads(3));
-    expectSame(await gpu.read("params"), wasm.params);
-    gpu.dispose();
-  });
-
-  it("a shader of the caller's writes the gradients where they are wanted", async () => {
-    const gpu = await adam({ learningRate: 0.1 }).init({ w: wave(1000, 0.1) }, { backend: "webgpu", device });
-    const wasm = adam({ learningRate: 0.1 }).initSync({ w: wave(1000, 0.1) });
-    const code = `@group(0) @binding(0) var<storage, read> p: array<f32>;
-      @group(0) @binding(1) var<storage, read_write> g: array<f32>;
-      @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3u) {
-        if (id.x < arrayLength(&p)) { g[id.x] = 2 * p[id.x]; }
-      }`;
-    const pipeline = device.createComputePipeline({
-      layout: "auto",
-      compute: { module: device.createShaderModule({ code }) },
-    });
-    const entries = [gpu.params.w, gpu.grads.w].map((resource, binding) => ({ binding, resource }));
-    const bindings = device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
-    for (let step = 0; step < 3; step++) {
-      const encoder = device.createCommandEncoder();
-      const pass = encoder.beginComputePass();
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, bindings);
-      pass.dispatchWorkgroups(16);
-      pass.end();
-      gpu.encode(encoder);
-      device.queue.submit([encoder.finish()]);
-      wasm.step({ w: wasm.params.w.map((p) => 2 * p) });
-    }
-    expectSame(await gpu.read("params"), wasm.params);
-    gpu.dispose();
-  });
-
-  it("refuses what does not fit, by path", async () => {
-    const init = (params: unknown) =>
-      adam().init({ w: { shape: [100] } }, { backend: "webgpu", device, buffers: { params: params as never } });
-    const small = bufferOf(new Float32Array(99));
-    await expect(init({ w: { buffer: small } })).rejects.toThrow('"buffers.params.w" has 396 bytes, expected 400');
-    await expect(init({ w: { buffer: small } })).rejects.toThrow(TreeMismatchError);
-    await expect(init({})).rejects.toThrow('"buffers.params.w" is missing');
-    await expect(init({ w: new Float32Array(100) })).rejects.toThrow("expected { buffer, offset, size }");
-    const large = bufferOf(new Float32Array(200));
-    await expect(init({ w: { buffer: large, offset: 2 } })).rejects.toThrow("a multiple of 4");
-    const foreign = device.createBuffer({ size: 400, usage: 128 });
-    await expect(init({ w: { buffer: foreign } })).rejects.toThrow("lacks a usage");
   });
 });
 
