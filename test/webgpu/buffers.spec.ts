@@ -1,9 +1,9 @@
 // Buffers of the caller's on a device: parameters and gradients where others have them.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { adam, adamw, chain, clipByGlobalNorm, lookahead, TreeMismatchError, type Update } from "../../src/index.ts";
-import { deviation } from "../support/close.ts";
+import { adam, lookahead, TreeMismatchError, type Update } from "../../src/index.ts";
 import { openDevice } from "./device.mjs";
+import { expectSame, grads, type Numbers, params, usual, wave } from "./support.ts";
 
 const STORAGE = 128 | 8 | 4;
 
@@ -13,20 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => device.destroy());
 
-const wave = (length: number, by: number) => Float32Array.from({ length }, (_, i) => Math.sin(i * by + by));
-const params = () => ({ kernel: { data: wave(15, 0.3), shape: [5, 3] }, bias: wave(1000, 0.7), scale: 1 });
-const grads = (step: number) => ({ kernel: wave(15, 0.1 + step), bias: wave(1000, 0.2 + step), scale: 0.5 - step });
-
-const usual = () => chain(clipByGlobalNorm({ maxNorm: 1 }), adamw({ learningRate: 0.01, decay: 0.1 }));
 const onDevice = (update: Update) => update.init(params(), { backend: "webgpu", device });
-
-type Numbers = Readonly<Record<string, Float32Array>>;
-const expectSame = (found: Numbers, expected: Numbers, tolerance = 1e-6) => {
-  expect(Object.keys(found).sort()).toEqual(Object.keys(expected).sort());
-  for (const [name, values] of Object.entries(expected)) {
-    expect(deviation(found[name]!, values).relative, name).toBeLessThanOrEqual(tolerance);
-  }
-};
 
 /** A buffer of the caller's with these numbers at a byte. */
 function bufferOf(values: Float32Array, offset = 0, size = offset + values.byteLength): GPUBuffer {
@@ -206,5 +193,14 @@ describe("the caller's buffers", () => {
     await expect(init({ w: { buffer: large, offset: 2 } })).rejects.toThrow("a multiple of 4");
     const foreign = device.createBuffer({ size: 400, usage: 128 });
     await expect(init({ w: { buffer: foreign } })).rejects.toThrow("lacks a usage");
+  });
+
+  it("parameters and gradients too far apart in one buffer", async () => {
+    const near = await openDevice({ maxStorageBufferBindingSize: 65_536 });
+    const buffer = near.createBuffer({ size: 200_000, usage: STORAGE });
+    const buffers = { params: { w: { buffer } }, grads: { w: { buffer, offset: 160_000 } } };
+    const init = adam().init({ w: { shape: [100] } }, { backend: "webgpu", device: near, buffers });
+    await expect(init).rejects.toThrow("160400 bytes apart in one buffer, a binding holds 65536");
+    near.destroy();
   });
 });

@@ -4,10 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   accumulate,
   adam,
-  adamw,
   averageParams,
   chain,
-  clipByGlobalNorm,
   DeviceLostError,
   DisposedError,
   ema,
@@ -26,13 +24,11 @@ import {
   trace,
   type Update,
 } from "../../src/index.ts";
-import { deviation } from "../support/close.ts";
 import { openDevice } from "./device.mjs";
+import { expectSame, grads, type Numbers, params, usual, wave } from "./support.ts";
 
 /** Elements between leaves, which begin on lines of 64, that loops run over. */
 const PADDING = 24 + 49;
-
-const STORAGE = 128 | 8 | 4;
 
 let device: GPUDevice;
 beforeAll(async () => {
@@ -40,20 +36,7 @@ beforeAll(async () => {
 });
 afterAll(() => device.destroy());
 
-const wave = (length: number, by: number) => Float32Array.from({ length }, (_, i) => Math.sin(i * by + by));
-const params = () => ({ kernel: { data: wave(15, 0.3), shape: [5, 3] }, bias: wave(1000, 0.7), scale: 1 });
-const grads = (step: number) => ({ kernel: wave(15, 0.1 + step), bias: wave(1000, 0.2 + step), scale: 0.5 - step });
-
-const usual = () => chain(clipByGlobalNorm({ maxNorm: 1 }), adamw({ learningRate: 0.01, decay: 0.1 }));
 const onDevice = (update: Update) => update.init(params(), { backend: "webgpu", device });
-
-type Numbers = Readonly<Record<string, Float32Array>>;
-const expectSame = (found: Numbers, expected: Numbers, tolerance = 1e-6) => {
-  expect(Object.keys(found).sort()).toEqual(Object.keys(expected).sort());
-  for (const [name, values] of Object.entries(expected)) {
-    expect(deviation(found[name]!, values).relative, name).toBeLessThanOrEqual(tolerance);
-  }
-};
 
 describe("steps", () => {
   it("waits for nothing: steps are synchronous, what is read comes behind them", async () => {
@@ -311,15 +294,6 @@ describe("when something is wrong", () => {
     await expect(adam().init(params(), { backend: "webgpu", device: other })).rejects.toThrow(DeviceLostError);
     const none = adam().init(params(), { backend: "webgpu", device: {} as never });
     await expect(none).rejects.toThrow("init: device is an object, expected a GPUDevice");
-  });
-
-  it("parameters and gradients too far apart in one buffer", async () => {
-    const near = await openDevice({ maxStorageBufferBindingSize: 65_536 });
-    const buffer = near.createBuffer({ size: 200_000, usage: STORAGE });
-    const buffers = { params: { w: { buffer } }, grads: { w: { buffer, offset: 160_000 } } };
-    const init = adam().init({ w: { shape: [100] } }, { backend: "webgpu", device: near, buffers });
-    await expect(init).rejects.toThrow("160400 bytes apart in one buffer, a binding holds 65536");
-    near.destroy();
   });
 
   it("a model that the device has no room for: nothing is left behind", async () => {
