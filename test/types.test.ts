@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 
 /** What somebody writes who has the package alone; the compiler checks its types too, as it does unless told not to. */
 const CONSUMER = `
-import { adam, adamw, chain, control, freeze, partition, type Optimizer, type Stats } from "lanestep";
+import { adam, adamw, chain, control, freeze, partition, type GpuOptimizer, type Optimizer, type Stats } from "lanestep";
 import { bake } from "lanestep/bake";
 import { describe } from "lanestep/describe";
 import { byPath } from "lanestep/glob";
@@ -24,6 +24,14 @@ saved.step({ w: Float32Array.of(1) });
 const grown = await update.restore(bytes, { w: Float32Array.of(1), v: 2 }, { strict: false });
 grown.params.v[0]! + 1;
 await update.init({ w: Float32Array.of(1) }, { from: again, kernels });
+const onDevice: GpuOptimizer<{ w: Float32Array }> = await update.init({ w: Float32Array.of(1) }, { backend: "webgpu" });
+onDevice.step(onDevice.grads);
+const { buffer, offset } = onDevice.params.w;
+const moved = await adam().restore<{ w: Float32Array }>(await onDevice.save(), undefined, { backend: "webgpu" });
+(await moved.read("params")).w[0]! + offset;
+await update.init({ w: { shape: [1] } }, { backend: "webgpu", device: moved.device, buffers: { params: { w: { buffer } } } });
+// @ts-expect-error: what is read from a device is a promise
+onDevice.save().length;
 // @ts-expect-error: options come third
 update.restore(bytes, undefined, { strct: false });
 export const all = [bake(update), describe(update), readMetadata(bytes), readSafetensors(bytes), oneCycle, warmupCosine];
@@ -31,13 +39,15 @@ export const all = [bake(update), describe(update), readMetadata(bytes), readSaf
 
 describe("the types of the built package", () => {
   it.each([
-    ["nodenext", "nodenext"],
-    ["esnext", "bundler"],
-  ])("compile without skipLibCheck: module %s, resolution %s", (module, moduleResolution) => {
+    ["nodenext", "nodenext", ["dom"]],
+    ["esnext", "bundler", ["dom"]],
+    // Without the types of WebGPU, which older ones of browsers lack.
+    ["esnext", "bundler", []],
+  ])("compile without skipLibCheck: module %s, resolution %s, %j", (module, moduleResolution, others) => {
     const folder = `build/consumer-${moduleResolution}`;
     mkdirSync(folder, { recursive: true });
     writeFileSync(`${folder}/consumer.ts`, CONSUMER);
-    const compilerOptions = { module, moduleResolution, target: "es2022", lib: ["es2022", "dom"], types: [] };
+    const compilerOptions = { module, moduleResolution, target: "es2022", lib: ["es2022", ...others], types: [] };
     const strict = { strict: true, noEmit: true, skipLibCheck: false, exactOptionalPropertyTypes: true };
     writeFileSync(`${folder}/tsconfig.json`, JSON.stringify({ compilerOptions: { ...compilerOptions, ...strict } }));
     let printed = "";

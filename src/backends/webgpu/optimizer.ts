@@ -25,9 +25,9 @@ import type { Gpu } from "./gpu.ts";
 import { HostPlanes } from "./host-planes.ts";
 import type { Place, Planes } from "./planes.ts";
 import type { Tables } from "./tables.ts";
-import type { GpuBindings, GpuEncoder, GpuPlaces } from "./types.ts";
+import type { GpuBindings, GpuDevice, GpuEncoder, GpuPlaces } from "./types.ts";
 
-/** What it is made of: no part of the interface. */
+/** @internal What it is made of: its types name those of WebGPU, which not everyone has. */
 export interface GpuParts {
   readonly gpu: Gpu;
   /** With the layout of the device. */
@@ -83,7 +83,7 @@ export class GpuOptimizer<T = unknown> {
   }
 
   /** The device, which the caller gave or lanestep requested. */
-  get device(): Gpu["device"] {
+  get device(): GpuDevice {
     return this.#living().gpu.device;
   }
 
@@ -383,7 +383,7 @@ function copyPlaces(
   });
 }
 
-/** Sends leaves of the host up; those that are absent are left alone. */
+/** @internal Sends leaves of the host up; those that are absent are left alone. */
 export function writeFound(
   planes: Planes,
   id: "params" | "grads",

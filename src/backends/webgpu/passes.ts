@@ -50,6 +50,21 @@ export interface Prepared {
 /** What the offset of a binding must be a multiple of, on any device. */
 const ALIGN = 256;
 
+/** The shaders of a pass, each put together once: there may be a piece for each of many leaves. */
+function shadersOf({ values, factorsOf, shader }: Draft) {
+  const known = new Map<string, { readonly constants: Constants; readonly shader: Shader }>();
+  return (binding: Binding) => {
+    const key = `${binding.width} ${binding.buffers}`;
+    let made = known.get(key);
+    if (!made) {
+      const constants = new Constants(values, factorsOf);
+      made = { constants, shader: shader(constants, binding) };
+      known.set(key, made);
+    }
+    return made;
+  };
+}
+
 export class Passes {
   readonly scalars: Blocks;
   /** What is told but once. */
@@ -68,16 +83,18 @@ export class Passes {
 
   /** Shaders that a pass will want. */
   textsOf(draft: Draft): string[] {
-    return draft.works.map((work) => this.#shader(draft, this.#windows(draft, work).binding).shader.text);
+    const shaderFor = shadersOf(draft);
+    return draft.works.map((work) => shaderFor(this.#windows(draft, work).binding).shader.text);
   }
 
   prepare(draft: Draft): Prepared {
     // All of its shaders take the same scalars in the same order.
     let constants = new Constants(draft.values, draft.factorsOf);
     let block: Block | null = null;
+    const shaderFor = shadersOf(draft);
     const dispatches = draft.works.map((work): Dispatch => {
       const { binding, buffers, at } = this.#windows(draft, work);
-      const made = this.#shader(draft, binding);
+      const made = shaderFor(binding);
       constants = made.constants;
       if (constants.scalars.length > 0) block ??= this.scalars.allocate(constants.scalars.length);
       const told = this.#told.allocate(4 + Math.ceil(Math.max(at.length, 1) / 4) * 4);
@@ -116,11 +133,6 @@ export class Passes {
   destroy(): void {
     this.scalars.destroy();
     this.#told.destroy();
-  }
-
-  #shader({ values, factorsOf, shader }: Draft, binding: Binding) {
-    const constants = new Constants(values, factorsOf);
-    return { constants, shader: shader(constants, binding) };
   }
 
   /** Planes in one buffer are one binding: no part of a buffer may be bound twice, if one of the two is written. */
