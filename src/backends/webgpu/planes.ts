@@ -66,7 +66,7 @@ export function deviceLayout(layout: Layout): Layout {
   return { ...layout, leaves, groups, live, size };
 }
 
-/** @param capacity elements of a piece at most, a multiple of CHUNK */
+/** @param capacity elements of a piece at most, whole lines */
 function cut({ groups }: Layout, given: Given, capacity: number): Piece[] {
   const pieces: Piece[] = [];
   const all = Object.values(given);
@@ -140,7 +140,9 @@ export class Planes {
     const slots = ids.filter((id) => typeof id === "number");
     // A binding of the caller's begins up to a line before the leaf.
     const room = maxBytes - (Object.keys(given).length > 0 ? LINE * 4 : 0);
-    const capacity = Math.max(1, Math.floor(room / 4 / CHUNK / (merges ? slots.length : 1))) * CHUNK;
+    const most = room / 4 / (merges ? slots.length : 1);
+    const unit = most < CHUNK ? LINE : CHUNK;
+    const capacity = Math.max(1, Math.floor(most / unit)) * unit;
     this.pieces = cut(layout, given, capacity);
     this.#runs = layout.leaves.map(() => []);
     for (const { index, parts } of this.pieces) {
