@@ -15,11 +15,11 @@ import {
   makeUpdate,
   type Plan,
   planCase,
-  readGolden,
   someElement,
   toTree,
   Waiting,
 } from "../support/golden/index.ts";
+import { readGolden } from "../support/golden/read.ts";
 import { openDevice } from "./device.mjs";
 
 /** As in test/golden.test.ts: it holds for every backend. */
