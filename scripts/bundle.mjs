@@ -21,6 +21,27 @@ function isNeededBy(from, id, infoOf, seen = new Set()) {
   return (infoOf(from)?.importedIds ?? []).some((next) => !seen.has(next) && isNeededBy(next, id, infoOf, seen));
 }
 
+/**
+ * Terser, which is told to call what a shared file exports as Rollup does: `export{a,b}` is shorter than `export{x as a,y as b}`.
+ *
+ * @param {import("@rollup/plugin-terser").Options} options @returns {import("rollup").OutputPlugin}
+ */
+function minify(options) {
+  return {
+    name: "minify",
+    async renderChunk(code, chunk, output, meta) {
+      /** @type {Record<string, string>} */
+      const props = {};
+      for (const node of /** @type {any[]} */ (this.parse(code).body)) {
+        if (chunk.isEntry || chunk.isDynamicEntry || node.type !== "ExportNamedDeclaration" || node.source) continue;
+        for (const { local, exported } of node.specifiers) props[`$${local.name}`] = exported.name;
+      }
+      const plugin = terser({ ...options, nameCache: { vars: { props } } });
+      return /** @type {Function} */ (plugin.renderChunk).call(this, code, chunk, output, meta);
+    },
+  };
+}
+
 /** @param {Readonly<Record<string, string>>} input by entry @param {string} dir */
 export async function bundle(input, dir) {
   const build = await rollup({
@@ -42,7 +63,7 @@ export async function bundle(input, dir) {
     manualChunks: (id, { getModuleInfo }) => (isNeededBy(input.index ?? "", id, getModuleInfo) ? "core" : undefined),
     sourcemap: true,
     plugins: [
-      terser({
+      minify({
         module: true,
         ecma: 2020,
         keep_classnames: /^(Optimizer|Update)$/, // what a console shows
