@@ -14,7 +14,7 @@ const scripts = {
     imports: ["./bake.js", "node:fs", "node:fs/promises", "node:path", "node:url", "node:util"],
     globals: ["URL", "process"],
   },
-  "core.js": { imports: ["./restore.js"], globals: ["console"] },
+  "core.js": { imports: ["./restore.js", "./webgpu.js"], globals: ["console"] },
   "describe.js": { imports: ["./core.js"], globals: [] },
   "files.js": { imports: ["./core.js", "node:fs/promises", "node:path", "node:url"], globals: ["crypto"] },
   "glob.js": { imports: ["./core.js"], globals: [] },
@@ -23,6 +23,7 @@ const scripts = {
   "safetensors-read.js": { imports: ["./core.js"], globals: [] },
   "safetensors.js": { imports: ["./core.js", "./safetensors-read.js"], globals: [] },
   "schedules.js": { imports: ["./core.js"], globals: [] },
+  "webgpu.js": { imports: ["./core.js", "./restore.js"], globals: ["setTimeout"] },
   "workerd.js": { imports: ["./core.js", "./kernels.wasm", "./warmed.wasm"], globals: [] },
 };
 

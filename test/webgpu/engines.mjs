@@ -2,12 +2,12 @@
 // engine.mjs in engines with a WebGPU of their own, on dist/: Deno (wgpu) and Chromium (Dawn), each on SwiftShader.
 
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import { delimiter, extname, join } from "node:path";
+import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+import { findChromium } from "../runtimes/browsers/chromium.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -23,9 +23,7 @@ const deno = async () =>
 
 /** @template T @param {(page: import("playwright-core").Page, url: string) => Promise<T>} body */
 async function inChromium(body) {
-  const folders = (process.env.PATH ?? "").split(delimiter);
-  const executablePath = folders.map((folder) => join(folder, "chromium")).find(existsSync);
-  if (!executablePath) throw new Error("no chromium in PATH");
+  const executablePath = findChromium();
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? "", "http://localhost");
     const file = await readFile(join(root, decodeURIComponent(pathname))).catch(() => null);
