@@ -16,6 +16,12 @@ export interface Run {
 /** Those whose sums statistics take. */
 const planes: readonly PlaneId[] = ["params", "grads", "updates"];
 
+/** Σ x² of the leaves of planes, and the factors of norms. */
+interface Measured {
+  readonly squares: (id: PlaneId, leaf: LayoutLeaf) => number;
+  readonly factors: Float32Array<ArrayBuffer>;
+}
+
 export class Tables {
   /** Of every chunk: its begin in the piece, its length, the place of its leaf, its begin in the leaf. Elements. */
   readonly chunks: GPUBuffer;
@@ -133,7 +139,7 @@ export class Tables {
   }
 
   /** Reads sums and factors back, after `record` has asked for sums of planes. */
-  async read(gpu: Gpu, record: (encoder: GPUCommandEncoder) => void) {
+  async read(gpu: Gpu, record: (encoder: GPUCommandEncoder) => void): Promise<Measured> {
     const encoder = gpu.device.createCommandEncoder();
     record(encoder);
     const copies = [this.partials, this.factors].map((buffer) => {
