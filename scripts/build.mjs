@@ -9,7 +9,16 @@
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { instantiate } from "@assemblyscript/loader";
@@ -96,8 +105,9 @@ for (const name of readdirSync(at("build/dist/types"), { recursive: true, encodi
   const file = at("build/dist/types", name);
   writeFileSync(file, readFileSync(file, "utf8").replaceAll(/((?:from|import) ?\(?"\.[^"]*)\.ts"/g, '$1.js"'));
 }
+/** A file, or the index of a folder. */
 const entryFile = (/** @type {string} */ name) =>
-  name === "schedules" ? at("build/js/schedules/index.js") : at(`build/js/${name}.js`);
+  [`build/js/${name}.js`, `build/js/${name}/index.js`].map((file) => at(file)).find((file) => existsSync(file)) ?? name;
 for (const names of [ENTRIES, TOOLS]) {
   await bundle(Object.fromEntries(names.map((name) => [name, entryFile(name)])), at("build/dist"));
 }

@@ -4,7 +4,7 @@ import { rollup } from "rollup";
 import { pureConstants } from "./pure.mjs";
 
 /** What the package exports; parts that several entries share, and those loaded on demand, become files of their own. */
-export const ENTRIES = ["index", "describe", "files", "glob", "safetensors", "schedules", "workerd"];
+export const ENTRIES = ["index", "describe", "files", "glob", "jax", "safetensors", "schedules", "tfjs", "workerd"];
 
 /** What runs before a program does. It has its own copy of what it needs: the default import need not share it. */
 export const TOOLS = ["bake", "cli"];
@@ -46,7 +46,7 @@ function minify(options) {
 export async function bundle(input, dir) {
   const build = await rollup({
     input,
-    external: [/^node:/, /^\.\/\w+\.wasm$/],
+    external: [/^node:/, "@jax-js/jax", "@tensorflow/tfjs-core", /^\.\/\w+\.wasm$/],
     preserveEntrySignatures: "strict",
     context: "globalThis", // TypeScript looks in `this` for the helper that it writes around import(name)
     plugins: [nodeResolve()],
@@ -67,7 +67,7 @@ export async function bundle(input, dir) {
         module: true,
         ecma: 2020,
         keep_classnames: /^(Optimizer|Update)$/, // what a console shows
-        format: { max_line_len: 800 }, // an engine shows the line that threw
+        format: { max_line_len: 1600 }, // an engine shows the line that threw
         compress: { passes: 3, pure_getters: true, unsafe_arrows: true, unsafe_methods: true },
       }),
       pureConstants(),

@@ -19,10 +19,12 @@ const scripts = {
   "files.js": { imports: ["./core.js", "node:fs/promises", "node:path", "node:url"], globals: ["crypto"] },
   "glob.js": { imports: ["./core.js"], globals: [] },
   "index.js": { imports: ["./core.js"], globals: [] },
+  "jax.js": { imports: ["@jax-js/jax"], globals: [] },
   "restore.js": { imports: ["./core.js", "./safetensors-read.js"], globals: [] },
   "safetensors-read.js": { imports: ["./core.js"], globals: [] },
   "safetensors.js": { imports: ["./core.js", "./safetensors-read.js"], globals: [] },
   "schedules.js": { imports: ["./core.js"], globals: [] },
+  "tfjs.js": { imports: ["@tensorflow/tfjs-core"], globals: [] },
   "webgpu.js": { imports: ["./core.js", "./restore.js"], globals: ["setTimeout"] },
   "workerd.js": { imports: ["./core.js", "./kernels.wasm", "./warmed.wasm"], globals: [] },
 };
