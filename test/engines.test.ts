@@ -5,37 +5,11 @@ import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { bake } from "../src/bake.ts";
 import * as linked from "../src/index.ts";
+import { freshLibrary, refuseInstances, refuseToCompile, restoreCompiler } from "./support/compiler.ts";
 import { bitsIn } from "./support/untouched.ts";
 
 const read = (name: string) => new WebAssembly.Module(readFileSync(`dist/${name}`));
 const ahead = { kernels: read("kernels.wasm"), module: read("warmed.wasm") };
-const compile = { Module: WebAssembly.Module, Instance: WebAssembly.Instance, compile: WebAssembly.compile };
-
-/** A copy of the library that has compiled nothing yet. */
-async function freshLibrary(): Promise<typeof linked> {
-  vi.resetModules();
-  return import("../src/index.ts");
-}
-
-/** As under a Content-Security-Policy without `wasm-unsafe-eval`, or in workerd. */
-function refuseToCompile() {
-  const refused = new WebAssembly.CompileError("code generation disallowed");
-  WebAssembly.Module = new Proxy(compile.Module, {
-    construct() {
-      throw refused;
-    },
-  });
-  WebAssembly.compile = () => Promise.reject(refused);
-}
-
-/** As in WebKit under such a policy, which compiles, or in an engine that has no memory left. */
-function refuseInstances(refusal: Error) {
-  WebAssembly.Instance = new Proxy(compile.Instance, {
-    construct() {
-      throw refusal;
-    },
-  });
-}
 
 const params = () => ({ w: { shape: [300, 300] }, b: Float32Array.of(1, 2, 3) });
 
@@ -58,7 +32,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   vi.unstubAllGlobals();
-  Object.assign(WebAssembly, compile);
+  restoreCompiler();
   vi.restoreAllMocks();
 });
 
@@ -132,7 +106,7 @@ describe("with modules that an entry has imported, as under the condition worker
       return bitsIn(updates);
     };
     const there = await bits(library);
-    Object.assign(WebAssembly, compile);
+    restoreCompiler();
     expect(there).toEqual(await bits(linked));
     expect(warnings).toEqual([]);
   });
@@ -203,7 +177,7 @@ describe("an engine that compiles while a program starts, and refuses it ever af
       for (let step = 0; step < 4; step++) here.step(grads);
       refuseToCompile();
       for (let step = 0; step < 4; step++) there.step(grads);
-      Object.assign(WebAssembly, compile);
+      restoreCompiler();
       expect(bitsIn([there.params, there.state])).toEqual(bitsIn([here.params, here.state]));
     }
   });

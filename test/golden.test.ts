@@ -1,16 +1,9 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { compilingNothing } from "./support/compiler.ts";
 import type { Plan } from "./support/golden/index.ts";
 import * as linked from "./support/golden/index.ts";
-import {
-  bitsOfCase,
-  compilingNothing,
-  freshCopy,
-  given,
-  isShipped,
-  linkAll,
-  loopsOfCase,
-} from "./support/golden/paths.ts";
+import { bitsOfCase, freshCopy, given, isShipped, linkAll, loopsOfCase } from "./support/golden/paths.ts";
 import { readGolden } from "./support/golden/read.ts";
 import { COUNTS, holdFile } from "./support/golden/run.ts";
 

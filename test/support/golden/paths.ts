@@ -52,21 +52,6 @@ function moduleOf(loops: readonly string[]): WebAssembly.Module {
   return new WebAssembly.Module(stamp(link(loops), "module"));
 }
 
-/** Runs something as in an engine that compiles nothing. */
-export function compilingNothing<T>(run: () => T): T {
-  const { Module } = WebAssembly;
-  WebAssembly.Module = new Proxy(Module, {
-    construct() {
-      throw new WebAssembly.CompileError("code generation disallowed");
-    },
-  });
-  try {
-    return run();
-  } finally {
-    WebAssembly.Module = Module;
-  }
-}
-
 /**
  * What a case comes to on a path: the bits of updates and parameters after each step, by `update()` and `apply()` and by
  * `step()`, and at the end the checkpoints, which hold all state and all counts. Any other path than this one fails.
