@@ -28,8 +28,10 @@ const M = 1 << 20;
 const {
   accumulate,
   adabelief,
+  adadelta,
   adagrad,
   adam,
+  adamax,
   adamw,
   addDecayedWeights,
   addNoise,
@@ -45,7 +47,9 @@ const {
   radam,
   rmsprop,
   scale,
+  scaleByAdadelta,
   scaleByAdam,
+  scaleByAdamax,
   scaleByBelief,
   scaleByRadam,
   scaleByRms,
@@ -64,9 +68,12 @@ const learningRate = 0.1;
 const trusted = { learningRate: 0.005 };
 
 const adamOptions = { b1: 0.9, b2: 0.999, eps: 1e-8, epsRoot: 1e-15 };
+const adamaxOptions = { b1: 0.9, b2: 0.999, eps: 1e-8 };
 const beliefOptions = { b1: 0.9, b2: 0.999, eps: 0, epsRoot: 1e-16 };
 const radamOptions = { b1: 0.9, b2: 0.999, eps: 1e-8, epsRoot: 0, threshold: 5 };
 const yogiOptions = { b1: 0.9, b2: 0.999, eps: 1e-8, epsRoot: 0 };
+const adadeltaOptions = { rho: 0.9, eps: 1e-6 };
+const adadeltaSettings = { learningRate: 1, decay: 0.9, eps: 1e-6 };
 const rmsOptions = { decay: 0.9, eps: 1e-8 };
 const decayed = { decay: 0.01 };
 /** A norm of a gradient is 300 at 1 M parameters, 1,200 at 16 M. */
@@ -103,6 +110,7 @@ const scaled = (/** @type {Update} */ update, rate = learningRate) => chain(upda
 const stateless = { moves: "move0" };
 const oneSlot = { moves: "move1" };
 const oneSlotRoots = { moves: "move1", roots: /** @type {const} */ ("roots") };
+const twoSlots = { moves: "move2" };
 const twoSlotRoots = { moves: "move2", roots: /** @type {const} */ ("roots") };
 const noisy = { moves: "move0", roots: /** @type {const} */ ("doubleRoots") };
 
@@ -136,10 +144,12 @@ export const rows = [
     oneSlot,
   ),
   row("accumulate, gathering", () => accumulate(sgdRow(), { every }), "accumulate", { every: 4 }, { moves: "moveSum" }),
+  row("scaleByAdadelta", () => scaled(scaleByAdadelta(adadeltaOptions), 1), "adadelta", adadeltaSettings, twoSlotRoots),
   row("scaleByRms", () => scaled(scaleByRms(rmsOptions)), "rms", rmsOptions, oneSlotRoots),
   row("scaleByRss", () => scaled(scaleByRss()), "rss", rssSettings, oneSlotRoots),
   row("scaleByStddev", () => scaled(scaleByStddev(rmsOptions)), "stddev", rmsOptions, twoSlotRoots),
   row("scaleByAdam", () => scaled(scaleByAdam(adamOptions)), "adam", adamOptions, twoSlotRoots),
+  row("scaleByAdamax", () => scaled(scaleByAdamax(adamaxOptions)), "adamax", adamaxOptions, twoSlots),
   row("scaleByBelief", () => scaled(scaleByBelief(beliefOptions)), "belief", beliefOptions, twoSlotRoots),
   row("scaleByRadam", () => scaled(scaleByRadam(radamOptions)), "radam", radamOptions, twoSlotRoots),
   row("scaleByYogi", () => scaled(scaleByYogi(yogiOptions)), "yogi", yogiSettings, twoSlotRoots),
@@ -173,8 +183,10 @@ export const rows = [
     { ...stateless, leaf: SQUARE, without: { update: sgdRow, limits: { [M]: 1.2, [16 * M]: 1.2 } } },
   ),
   row("adabelief", beliefRow, "belief", beliefOptions, twoSlotRoots),
+  row("adadelta", () => adadelta(adadeltaOptions), "adadelta", adadeltaSettings, twoSlotRoots),
   row("adagrad", () => adagrad({ learningRate }), "rss", rssSettings, oneSlotRoots),
   row("adam", adamRow, "adam", adamOptions, twoSlotRoots),
+  row("adamax", () => adamax({ learningRate, ...adamaxOptions }), "adamax", adamaxOptions, twoSlots),
   row(
     "adamw",
     () => adamw({ learningRate, ...adamOptions, ...decayed }),

@@ -27,11 +27,13 @@ export type { NumericArray, ShapedLeaf, ZerosLeaf } from "./tree/leaf.ts";
 export type { Gradients, Leaf, Plain, Views } from "./tree/types.ts";
 export { chain, compose, identity, type RestoreOptions, type Update } from "./update.ts";
 export {
+  type ScaleByAdamaxOptions,
   type ScaleByAdamOptions,
   type ScaleByBeliefOptions,
   type ScaleByRadamOptions,
   type ScaleByYogiOptions,
   scaleByAdam,
+  scaleByAdamax,
   scaleByBelief,
   scaleByRadam,
   scaleByYogi,
@@ -58,9 +60,11 @@ export { freeze, type Labels, type LeafInfo, masked, partition } from "./updates
 export { type AddNoiseOptions, addNoise } from "./updates/noise.ts";
 export { type ReduceOnPlateauOptions, reduceOnPlateau } from "./updates/plateau.ts";
 export {
+  type ScaleByAdadeltaOptions,
   type ScaleByRmsOptions,
   type ScaleByRssOptions,
   type ScaleByStddevOptions,
+  scaleByAdadelta,
   scaleByRms,
   scaleByRss,
   scaleByStddev,

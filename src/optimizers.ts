@@ -1,16 +1,19 @@
 // Named chains: a call of chain(…) each, and nothing more.
 
-import { flag, nonNegative, type OptionSpec, option, readOptions, type Scalar, scalar } from "./options.ts";
+import { type LearningRateOptions, learningRate, type OptionSpec, readOptions } from "./options.ts";
 import { chain, type Update } from "./update.ts";
 import {
+  adamaxRule,
   adamRule,
   beliefRule,
   radamRule,
+  type ScaleByAdamaxOptions,
   type ScaleByAdamOptions,
   type ScaleByBeliefOptions,
   type ScaleByRadamOptions,
   type ScaleByYogiOptions,
   scaleByAdam,
+  scaleByAdamax,
   scaleByBelief,
   scaleByRadam,
   scaleByYogi,
@@ -19,25 +22,18 @@ import {
 import { type AddDecayedWeightsOptions, addDecayedWeights, addDecayedWeightsRule } from "./updates/decay.ts";
 import { type AddNoiseOptions, addNoise, addNoiseRule } from "./updates/noise.ts";
 import {
-  rmsRule,
+  adadeltaRule,
   rssRule,
-  type ScaleByRmsOptions,
+  type ScaleByAdadeltaOptions,
   type ScaleByRssOptions,
-  scaleByRms,
+  scaleByAdadelta,
   scaleByRss,
-  scaleByStddev,
 } from "./updates/rms.ts";
 import { scaleByLearningRate } from "./updates/scale.ts";
-import { trace, traceRule } from "./updates/trace.ts";
 import { type ScaleByTrustRatioOptions, scaleByTrustRatio, trustRatioRule } from "./updates/trust.ts";
 
-/** What every optimizer takes. */
-export interface LearningRateOptions {
-  /** η ≥ 0: a number, a schedule `(step) => number`, or a control. Negated by the optimizer. */
-  readonly learningRate?: Scalar | undefined;
-}
-
-const learningRate = (initial: number) => ({ learningRate: scalar(initial, nonNegative) });
+export * from "./momentum.ts";
+export type { LearningRateOptions } from "./options.ts";
 
 /** Options of {@link adabelief}. */
 export type AdabeliefOptions = LearningRateOptions & ScaleByBeliefOptions;
@@ -64,6 +60,33 @@ const adabeliefSpec = { ...learningRate(1e-3), ...beliefRule.options } satisfies
 export function adabelief(options: AdabeliefOptions = {}): Update {
   const { learningRate, ...rest } = readOptions("adabelief", options, adabeliefSpec);
   return chain(scaleByBelief(rest), scaleByLearningRate({ learningRate }));
+}
+
+/** Options of {@link adadelta}. */
+export type AdadeltaOptions = LearningRateOptions & ScaleByAdadeltaOptions;
+
+const adadeltaSpec = { ...learningRate(1), ...adadeltaRule.options } satisfies OptionSpec<AdadeltaOptions>;
+
+/**
+ * Adadelta: steps as large as its last ones, over the size of the gradients; it begins slowly.
+ *
+ * `chain(scaleByAdadelta(…), scaleByLearningRate(…))`
+ *
+ * @param options `learningRate` 1, ≥ 0; those of {@link scaleByAdadelta}
+ * @throws TypeError for an unknown option; RangeError for one out of range
+ *
+ * @example
+ * ```ts
+ * const optimizer = await adadelta({ eps: 0.01 }).init({ w: Float32Array.of(1) });
+ * optimizer.step({ w: Float32Array.of(2) });
+ * optimizer.params.w[0]!.toFixed(3); // => "0.688"
+ * ```
+ *
+ * Zeiler: ADADELTA, https://arxiv.org/abs/1212.5701
+ */
+export function adadelta(options: AdadeltaOptions = {}): Update {
+  const { learningRate, ...rest } = readOptions("adadelta", options, adadeltaSpec);
+  return chain(scaleByAdadelta(rest), scaleByLearningRate({ learningRate }));
 }
 
 /** Options of {@link adagrad}. */
@@ -118,6 +141,33 @@ const adamSpec = { ...learningRate(1e-3), ...adamRule.options } satisfies Option
 export function adam(options: AdamOptions = {}): Update {
   const { learningRate, ...rest } = readOptions("adam", options, adamSpec);
   return chain(scaleByAdam(rest), scaleByLearningRate({ learningRate }));
+}
+
+/** Options of {@link adamax}. */
+export type AdamaxOptions = LearningRateOptions & ScaleByAdamaxOptions;
+
+const adamaxSpec = { ...learningRate(2e-3), ...adamaxRule.options } satisfies OptionSpec<AdamaxOptions>;
+
+/**
+ * AdaMax: Adam with the largest magnitude in place of the root of the mean of squares.
+ *
+ * `chain(scaleByAdamax(…), scaleByLearningRate(…))`
+ *
+ * @param options `learningRate` 2e-3, ≥ 0; those of {@link scaleByAdamax}
+ * @throws TypeError for an unknown option; RangeError for one out of range
+ *
+ * @example
+ * ```ts
+ * const optimizer = await adamax({ learningRate: 0.1 }).init({ w: Float32Array.of(1) });
+ * optimizer.step({ w: Float32Array.of(2) });
+ * optimizer.params.w[0]!.toFixed(3); // => "0.900"
+ * ```
+ *
+ * Kingma, Ba: Adam, section 7.1, https://arxiv.org/abs/1412.6980
+ */
+export function adamax(options: AdamaxOptions = {}): Update {
+  const { learningRate, ...rest } = readOptions("adamax", options, adamaxSpec);
+  return chain(scaleByAdamax(rest), scaleByLearningRate({ learningRate }));
 }
 
 /** Options of {@link adamw}. */
@@ -239,94 +289,6 @@ const radamSpec = { ...learningRate(1e-3), ...radamRule.options } satisfies Opti
 export function radam(options: RadamOptions = {}): Update {
   const { learningRate, ...rest } = readOptions("radam", options, radamSpec);
   return chain(scaleByRadam(rest), scaleByLearningRate({ learningRate }));
-}
-
-/** Options of {@link rmsprop}. */
-export interface RmspropOptions extends LearningRateOptions, ScaleByRmsOptions {
-  /** Scale by the standard deviation instead of the root of the mean of squares. */
-  readonly centered?: boolean | undefined;
-  /** Decay of a trace behind the learning rate, in [0, 1]; `null` for none. */
-  readonly momentum?: Scalar | null | undefined;
-  /** Nesterov's form of the momentum. */
-  readonly nesterov?: boolean | undefined;
-}
-
-/** Options of {@link sgd}. */
-export interface SgdOptions extends LearningRateOptions {
-  /** Decay of a trace before the learning rate, in [0, 1]; `null` for none. */
-  readonly momentum?: Scalar | null | undefined;
-  /** Nesterov's form of the momentum. */
-  readonly nesterov?: boolean | undefined;
-}
-
-const traceSpec = traceRule.options;
-
-/** The decay of a trace, or none. */
-const momentumSpec = {
-  momentum: {
-    ...option<Scalar | null>(
-      null,
-      `${traceSpec.decay.expected}, or null`,
-      (value): value is Scalar | null => value === null || traceSpec.decay.is(value),
-    ),
-    range: traceSpec.decay.range!,
-  },
-  nesterov: traceSpec.nesterov,
-};
-
-const rmspropSpec = {
-  ...learningRate(1e-2),
-  ...rmsRule.options,
-  centered: flag(false),
-  ...momentumSpec,
-} satisfies OptionSpec<RmspropOptions>;
-
-/**
- * RMSProp; with `momentum` a trace of the scaled steps behind it.
- *
- * `chain(scaleByRms(…) or scaleByStddev(…), scaleByLearningRate(…), trace(…) if momentum is given)`
- *
- * @param options `learningRate` 1e-2, ≥ 0; `centered` false; `momentum` null; `nesterov` false; those of {@link scaleByRms}
- * @throws TypeError for an unknown option; RangeError for one out of range
- *
- * @example
- * ```ts
- * const optimizer = await rmsprop({ learningRate: 0.1 }).init({ w: Float32Array.of(1) });
- * optimizer.step({ w: Float32Array.of(2) });
- * optimizer.params.w[0]!.toFixed(3); // => "0.684"
- * ```
- *
- * Tieleman, Hinton: Lecture 6.5, Neural Networks for Machine Learning, 2012
- */
-export function rmsprop(options: RmspropOptions = {}): Update {
-  const { learningRate, centered, momentum, nesterov, ...rest } = readOptions("rmsprop", options, rmspropSpec);
-  const scaled = chain(centered ? scaleByStddev(rest) : scaleByRms(rest), scaleByLearningRate({ learningRate }));
-  return momentum === null ? scaled : chain(scaled, trace({ decay: momentum, nesterov }));
-}
-
-const sgdSpec = { ...learningRate(1e-2), ...momentumSpec } satisfies OptionSpec<SgdOptions>;
-
-/**
- * Stochastic gradient descent, with or without momentum.
- *
- * `chain(trace(…) if momentum is given, scaleByLearningRate(…))`
- *
- * @param options `learningRate` 1e-2, ≥ 0; `momentum` null; `nesterov` false
- * @throws TypeError for an unknown option; RangeError for one out of range
- *
- * @example
- * ```ts
- * const optimizer = await sgd({ learningRate: 0.1, momentum: 0.9 }).init({ w: Float32Array.of(1) });
- * optimizer.step({ w: Float32Array.of(2) });
- * optimizer.params.w[0]!.toFixed(3); // => "0.800"
- * ```
- *
- * Robbins, Monro: A Stochastic Approximation Method, 1951; momentum: see {@link trace}
- */
-export function sgd(options: SgdOptions = {}): Update {
-  const { learningRate, momentum, nesterov } = readOptions("sgd", options, sgdSpec);
-  const scaled = scaleByLearningRate({ learningRate });
-  return momentum === null ? scaled : chain(trace({ decay: momentum, nesterov }), scaled);
 }
 
 /** Options of {@link yogi}. */

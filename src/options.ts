@@ -79,6 +79,15 @@ function isScalar(value: unknown): value is Scalar {
   return typeof value === "number" || typeof value === "function" || isControl(value);
 }
 
+/** What every optimizer takes. */
+export interface LearningRateOptions {
+  /** η ≥ 0: a number, a schedule `(step) => number`, or a control. Negated by the optimizer. */
+  readonly learningRate?: Scalar | undefined;
+}
+
+/** Its spec. */
+export const learningRate = (initial: number) => ({ learningRate: scalar(initial, nonNegative) });
+
 /**
  * Checks the options object of one call and fills in the defaults; an explicit `undefined` takes its default too.
  *

@@ -17,6 +17,7 @@ const shapeOf = (optimizer: unknown) => (optimizer as lanestep.Optimizer).intern
 const counting: Readonly<Record<string, () => lanestep.Update>> = {
   adam: () => adam({ learningRate: 0.1 }),
   yogi: () => lanestep.yogi(),
+  adamax: () => lanestep.adamax(),
   adabelief: () => lanestep.adabelief(),
   radam: () => chain(scaleByRadam({ b2: 0.9 }), scale(-0.1)),
   ema: () => chain(ema({ decay: 0.9 }), scale(-0.1)),

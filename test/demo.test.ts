@@ -9,8 +9,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const OPTIMIZERS = [
   "adabelief",
+  "adadelta",
   "adagrad",
   "adam",
+  "adamax",
   "adamw",
   "lamb",
   "noisySgd",

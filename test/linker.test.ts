@@ -199,8 +199,10 @@ describe("warmed.wasm", () => {
 
   const recipes = {
     adabelief: lanestep.adabelief(),
+    adadelta: lanestep.adadelta(),
     adagrad: lanestep.adagrad(),
     adam: lanestep.adam(),
+    adamax: lanestep.adamax(),
     adamw: lanestep.adamw(),
     lamb: lanestep.lamb(),
     noisySgd: lanestep.noisySgd(),

@@ -198,8 +198,8 @@ describe("more than a memory holds", () => {
 });
 
 describe.each(BACKENDS)("trees of unusual sizes on %s", (backend) => {
-  const { adabelief, adagrad, adamw, lamb, noisySgd, radam, rmsprop, yogi } = lanestep;
-  const optimizers = { adabelief, adagrad, adam, adamw, lamb, noisySgd, radam, rmsprop, sgd, yogi };
+  const { adabelief, adadelta, adagrad, adamax, adamw, lamb, noisySgd, radam, rmsprop, yogi } = lanestep;
+  const optimizers = { adabelief, adadelta, adagrad, adam, adamax, adamw, lamb, noisySgd, radam, rmsprop, sgd, yogi };
   const clipped = (update: Update) => chain(lanestep.clipByGlobalNorm(), lanestep.centralize(), update);
 
   it.each(Object.entries(optimizers))("%s takes an empty tree and leaves without elements", (_name, optimizer) => {

@@ -68,7 +68,9 @@ const usualChain = fc
   .tuple(
     fc.option(fc.constant<RuleName>("clipByGlobalNorm")),
     fc.constantFrom<RuleName[][]>(
+      ["scaleByAdadelta", "scaleByLearningRate"],
       ["scaleByAdam", "scaleByLearningRate"],
+      ["scaleByAdamax", "scaleByLearningRate"],
       ["scaleByAdam", "addDecayedWeights", "scaleByLearningRate"],
       ["scaleByAdam", "addDecayedWeights", "scaleByTrustRatio", "scaleByLearningRate"],
       ["scaleByBelief", "scaleByLearningRate"],

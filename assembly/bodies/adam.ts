@@ -12,6 +12,18 @@ export function adam(x: v128, p: v128, mu: usize, nu: usize, rest1: v128, b2: v1
   return overRoot(m, v, root, eps);
 }
 
+/**
+ * The second moment is the largest magnitude, not a mean of squares. In this order pmax keeps a NaN in x; one that was there
+ * before stays in the first moment, and so in what comes out. (With max, which keeps both, the loop takes 1.4 times as long.)
+ */
+export function adamax(x: v128, p: v128, mu: usize, nu: usize, rest1: v128, b2: v128, eps: v128): v128 {
+  const m = toward(v128.load(mu), x, rest1);
+  const v = f32x4.pmax(f32x4.add(f32x4.abs(x), eps), f32x4.mul(b2, v128.load(nu)));
+  v128.store(mu, m);
+  v128.store(nu, v);
+  return f32x4.div(m, v);
+}
+
 /** The new moment lies at m + rest1·d, so the surprise x − (m + rest1·d) is b1·d: `surprise` is (1 − b2)·b1². */
 export function belief(x: v128, p: v128, mu: usize, nu: usize, rest1: v128, b2: v128, surprise: v128, root: v128, eps: v128): v128 {
   const m0 = v128.load(mu);

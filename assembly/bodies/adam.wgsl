@@ -4,6 +4,16 @@ fn adam(x: vec4f, p: vec4f, mu: ptr<function, vec4f>, nu: ptr<function, vec4f>, 
   return overRoot(*mu, *nu, root, eps);
 }
 
+fn adamax(x: vec4f, p: vec4f, mu: ptr<function, vec4f>, nu: ptr<function, vec4f>, rest1: f32, b2: f32, eps: f32) -> vec4f {
+  *mu = toward(*mu, x, rest1);
+  // Not max(): a NaN in x stays.
+  let now = abs(x) + eps;
+  let before = b2 * *nu;
+  let largest = select(now, before, before > now);
+  *nu = largest;
+  return *mu / largest;
+}
+
 fn belief(x: vec4f, p: vec4f, mu: ptr<function, vec4f>, nu: ptr<function, vec4f>, rest1: f32, b2: f32, surprise: f32, root: f32, eps: f32) -> vec4f {
   let d = x - *mu;
   *mu = *mu + rest1 * d;

@@ -1,7 +1,7 @@
 // What the linker can join. The build cuts these out of the compiled module: scripts/bodies.mjs.
 
-export { adam, belief, momentum, yogi } from "./adam";
+export { adam, adamax, belief, momentum, yogi } from "./adam";
 export { average, ema, lookahead } from "./average";
 export { clip, zeroNans } from "./clip";
-export { rms, rss, stddev } from "./rms";
+export { adadelta, rms, rss, stddev } from "./rms";
 export { nesterov, trace } from "./trace";

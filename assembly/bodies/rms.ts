@@ -2,6 +2,16 @@
 
 import { squared, toward } from "../lanes";
 
+/** Two roots and a division: one root of the quotient would lose its digits where x² is very large. */
+export function adadelta(x: v128, p: v128, eG: usize, eX: usize, rho: v128, rest: v128, eps: v128): v128 {
+  const g = squared(v128.load(eG), x, rho, rest);
+  const before = v128.load(eX);
+  const y = f32x4.mul(f32x4.div(f32x4.sqrt(f32x4.add(before, eps)), f32x4.sqrt(f32x4.add(g, eps))), x);
+  v128.store(eG, g);
+  v128.store(eX, squared(before, y, rho, rest));
+  return y;
+}
+
 export function rms(x: v128, p: v128, nu: usize, decay: v128, rest: v128, eps: v128): v128 {
   const v = squared(v128.load(nu), x, decay, rest);
   v128.store(nu, v);

@@ -1,3 +1,10 @@
+fn adadelta(x: vec4f, p: vec4f, eG: ptr<function, vec4f>, eX: ptr<function, vec4f>, rho: f32, rest: f32, eps: f32) -> vec4f {
+  *eG = squared(*eG, x, rho, rest);
+  let y = sqrt(*eX + eps) / sqrt(*eG + eps) * x;
+  *eX = squared(*eX, y, rho, rest);
+  return y;
+}
+
 fn rms(x: vec4f, p: vec4f, nu: ptr<function, vec4f>, decay: f32, rest: f32, eps: f32) -> vec4f {
   *nu = squared(*nu, x, decay, rest);
   return x / sqrt(*nu + eps);

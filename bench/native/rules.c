@@ -53,6 +53,13 @@ static inline float adamOf(float x, InOut m, InOut v, Scalars k) {
   return mean / (sqrtf(square + k.root) + k.eps);
 }
 
+static inline float adamaxOf(float x, InOut m, InOut v, Scalars k) {
+  const float mean = toward(*m, x, k.rest1), before = k.b2 * *v, now = fabsf(x) + k.eps, largest = before > now ? before : now;
+  *m = mean;
+  *v = largest;
+  return mean / largest;
+}
+
 static inline float beliefOf(float x, InOut m, InOut v, Scalars k) {
   const float d = x - *m, mean = *m + k.rest1 * d, square = k.b2 * *v + k.rest2 * (d * d) + k.root;
   *m = mean;
@@ -71,6 +78,13 @@ static inline float yogiOf(float x, InOut m, InOut v, Scalars k) {
   *m = mean;
   *v = square;
   return mean / (sqrtf(square + k.root) + k.eps);
+}
+
+static inline float adadeltaOf(float x, InOut g, InOut d, Scalars k) {
+  const float square = k.decay * *g + k.rest * (x * x), y = sqrtf(*d + k.eps) / sqrtf(square + k.eps) * x;
+  *g = square;
+  *d = k.decay * *d + k.rest * (y * y);
+  return y;
 }
 
 static inline float rmsOf(float x, InOut v, Scalars k) {
@@ -120,11 +134,13 @@ RULE(addDecayedWeights, p[i] += k.alpha * g[i] + k.beta * p[i])
 RULE(clip, p[i] += k.alpha * clipOf(g[i], k.delta))
 RULE(zeroNans, p[i] += k.alpha * zeroNan(g[i]))
 RULE(adam, p[i] += k.alpha * adamOf(g[i], &m[i], &v[i], k))
+RULE(adamax, p[i] += k.alpha * adamaxOf(g[i], &m[i], &v[i], k))
 RULE(adamw, p[i] += k.alpha * adamOf(k.factor * g[i], &m[i], &v[i], k) + k.beta * p[i])
 RULE(clippedAdam, p[i] += k.alpha * adamOf(k.factor * g[i], &m[i], &v[i], k))
 RULE(belief, p[i] += k.alpha * beliefOf(g[i], &m[i], &v[i], k))
 RULE(momentum, p[i] += k.alpha * momentumOf(g[i], &m[i], &v[i], k))
 RULE(yogi, p[i] += k.alpha * yogiOf(g[i], &m[i], &v[i], k))
+RULE(adadelta, p[i] += k.alpha * adadeltaOf(g[i], &m[i], &v[i], k))
 RULE(rms, p[i] += k.alpha * rmsOf(g[i], &m[i], k))
 RULE(rss, p[i] += k.alpha * rssOf(g[i], &m[i], k))
 RULE(stddev, p[i] += k.alpha * stddevOf(g[i], &m[i], &v[i], k))
@@ -237,6 +253,12 @@ static Scalars corrected(In g, long n, long count) {
   return k;
 }
 
+static Scalars ofAdamax(In g, long n, long count) {
+  Scalars k = corrected(g, n, count);
+  k.eps = (float)eps, k.alpha = (float)(-learningRate / (1 - pow(b1, count)));
+  return k;
+}
+
 static Scalars ofBelief(In g, long n, long count) {
   Scalars k = corrected(g, n, count);
   k.rest2 = (float)((1 - b2) * b1 * b1), k.root = (float)epsRoot;
@@ -303,6 +325,7 @@ static const struct {
 } rules[] = {
     {"scale", scale, plain}, {"addDecayedWeights", addDecayedWeights, plain}, {"clip", clip, plain},
     {"zeroNans", zeroNans, plain}, {"adam", adam, corrected}, {"adamw", adamw, corrected}, {"belief", belief, ofBelief},
+    {"adadelta", adadelta, plain}, {"adamax", adamax, ofAdamax},
     {"radam", radam, ofRadam}, {"yogi", yogi, corrected}, {"rms", rms, plain}, {"rss", rss, plain},
     {"stddev", stddev, plain}, {"rmsTrace", rmsTrace, plain}, {"trace", trace, plain}, {"nesterov", nesterov, plain},
     {"ema", ema, ofEma}, {"average", average, ofAverage}, {"lookahead", lookahead, plain},

@@ -1,7 +1,21 @@
 // @ts-check
 // The optimizers, with rates that suit this task. Runs in a browser too.
 
-import { adabelief, adagrad, adam, adamw, lamb, noisySgd, partition, radam, rmsprop, sgd, yogi } from "lanestep";
+import {
+  adabelief,
+  adadelta,
+  adagrad,
+  adam,
+  adamax,
+  adamw,
+  lamb,
+  noisySgd,
+  partition,
+  radam,
+  rmsprop,
+  sgd,
+  yogi,
+} from "lanestep";
 
 /** @typedef {import("lanestep").Schedule} Schedule */
 /** @typedef {import("lanestep").Update} Update */
@@ -24,8 +38,10 @@ const byShape = (matrices, others) =>
 /** Every optimizer of the library, with the peak of its learning rate. @type {Readonly<Record<string, Recipe>>} */
 export const RECIPES = {
   adabelief: { rate: 0.003, create: (learningRate) => adabelief({ learningRate }) },
+  adadelta: { rate: 1, create: (learningRate) => adadelta({ learningRate }) },
   adagrad: { rate: 0.3, create: (learningRate) => adagrad({ learningRate }) },
   adam: { rate: 0.003, create: (learningRate) => adam({ learningRate }) },
+  adamax: { rate: 0.003, create: (learningRate) => adamax({ learningRate }) },
   adamw: {
     rate: 0.003,
     create: (learningRate) => byShape(adamw({ learningRate, decay: DECAY }), adamw({ learningRate })),

@@ -95,6 +95,64 @@ export function scaleByAdam(options: ScaleByAdamOptions = {}): Update {
   return updateOf(adamRule, options);
 }
 
+/** Options of {@link scaleByAdamax}. */
+export interface ScaleByAdamaxOptions {
+  /** Decay of the first moment, in [0, 1). */
+  readonly b1?: Scalar | undefined;
+  /** Decay of the largest magnitude, in [0, 1). */
+  readonly b2?: Scalar | undefined;
+  /** Added to the magnitude, ≥ 0. */
+  readonly eps?: Scalar | undefined;
+}
+
+const adamaxSpec = { ...moments, eps: scalar(1e-8, nonNegative) } satisfies OptionSpec<ScaleByAdamaxOptions>;
+
+export const adamaxRule = {
+  kind: "elementwise",
+  name: "scaleByAdamax",
+  options: adamaxSpec,
+  slots: { mu: zeros, nu: zeros },
+  bodies: [{ body: "adamax", constants: ["rest1", "b2", "eps"] }],
+  scalars: ["rest1", "b2", "eps", "factor"],
+  compute: (o, step) => [1 - o.b1, o.b2, o.eps, 1 / corrections(o, step).c1],
+  reference: (o, step) => {
+    const { c1 } = corrections(o, step);
+    return (x, _p, { mu, nu }) => {
+      for (let k = 0; k < x.length; k++) {
+        const m = o.b1 * mu[k]! + (1 - o.b1) * x[k]!;
+        const [now, before] = [Math.abs(x[k]!) + o.eps, o.b2 * nu[k]!];
+        const v = before > now ? before : now;
+        mu[k] = m;
+        nu[k] = v;
+        x[k] = m / c1 / v;
+      }
+    };
+  },
+  tolerance: 1e-6,
+} as const satisfies ElementwiseRule<typeof adamaxSpec, "mu" | "nu">;
+
+/**
+ * Scales by AdaMax: as Adam, but over the largest magnitude of the updates, which decays.
+ *
+ * `m ← b1·m + (1 − b1)·x;  v ← max(b2·v, |x| + eps);  x ← m̂ / v` with `m̂ = m / (1 − b1ᵗ)`
+ *
+ * @param options `b1` 0.9, `b2` 0.999, in [0, 1); `eps` 1e-8, ≥ 0
+ * @returns an update with the state `mu`, `nu`, shaped as the parameters
+ * @throws TypeError for an unknown option; RangeError for one out of range
+ *
+ * @example
+ * ```ts
+ * const optimizer = await chain(scaleByAdamax(), scale(-0.1)).init({ w: Float32Array.of(1, 2) });
+ * optimizer.step({ w: Float32Array.of(0.5, -3) });
+ * Array.from(optimizer.params.w, (p) => p.toFixed(3)); // => ["0.900", "2.100"]
+ * ```
+ *
+ * Kingma, Ba: Adam, section 7.1, https://arxiv.org/abs/1412.6980
+ */
+export function scaleByAdamax(options: ScaleByAdamaxOptions = {}): Update {
+  return updateOf(adamaxRule, options);
+}
+
 /** Options of {@link scaleByBelief}. */
 export type ScaleByBeliefOptions = ScaleByAdamOptions;
 

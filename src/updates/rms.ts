@@ -2,6 +2,63 @@ import { nonNegative, number, type OptionSpec, type Scalar, scalar, unit } from 
 import { type Update, updateOf } from "../update.ts";
 import type { ElementwiseRule } from "./rule.ts";
 
+/** Options of {@link scaleByAdadelta}. */
+export interface ScaleByAdadeltaOptions {
+  /** Decay of both means of squares, in [0, 1). */
+  readonly rho?: Scalar | undefined;
+  /** Added under both roots, ≥ 0. */
+  readonly eps?: Scalar | undefined;
+}
+
+const adadeltaSpec = {
+  rho: scalar(0.9, unit),
+  eps: scalar(1e-6, nonNegative),
+} satisfies OptionSpec<ScaleByAdadeltaOptions>;
+
+export const adadeltaRule = {
+  kind: "elementwise",
+  name: "scaleByAdadelta",
+  options: adadeltaSpec,
+  slots: { eG: { initial: () => 0, decays: true }, eX: { initial: () => 0, decays: true } },
+  bodies: [{ body: "adadelta", constants: ["rho", "rest", "eps"] }],
+  scalars: ["rho", "rest", "eps"],
+  compute: (o) => [o.rho, 1 - o.rho, o.eps],
+  reference:
+    (o) =>
+    (x, _p, { eG, eX }) => {
+      for (let k = 0; k < x.length; k++) {
+        const g = o.rho * eG[k]! + (1 - o.rho) * x[k]! * x[k]!;
+        const y = (Math.sqrt(eX[k]! + o.eps) / Math.sqrt(g + o.eps)) * x[k]!;
+        eG[k] = g;
+        eX[k] = o.rho * eX[k]! + (1 - o.rho) * y * y;
+        x[k] = y;
+      }
+    },
+  tolerance: 1e-6,
+} as const satisfies ElementwiseRule<typeof adadeltaSpec, "eG" | "eX">;
+
+/**
+ * Scales by Adadelta: the root of the decaying mean of its own squares over that of the updates' squares.
+ *
+ * `e_g ← rho·e_g + (1 − rho)·x²;  y = √(e_x + eps) / √(e_g + eps) · x;  e_x ← rho·e_x + (1 − rho)·y²;  x ← y`
+ *
+ * @param options `rho` 0.9, in [0, 1); `eps` 1e-6, ≥ 0, under the roots
+ * @returns an update with the state `eG`, `eX`, shaped as the parameters
+ * @throws TypeError for an unknown option; RangeError for one out of range
+ *
+ * @example
+ * ```ts
+ * const optimizer = await chain(scaleByAdadelta({ eps: 0.01 }), scale(-1)).init({ w: Float32Array.of(1) });
+ * optimizer.step({ w: Float32Array.of(2) });
+ * optimizer.params.w[0]!.toFixed(3); // => "0.688"
+ * ```
+ *
+ * Zeiler: ADADELTA, https://arxiv.org/abs/1212.5701
+ */
+export function scaleByAdadelta(options: ScaleByAdadeltaOptions = {}): Update {
+  return updateOf(adadeltaRule, options);
+}
+
 /** Options of {@link scaleByRms}. */
 export interface ScaleByRmsOptions {
   /** Decay of the mean of squares, in [0, 1). */

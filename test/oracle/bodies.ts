@@ -26,6 +26,16 @@ const overRoot = (m: number, v: number, root: number, eps: number): number => f(
 type Numbers = readonly [number, number, number, number, number];
 
 export const bodies: Readonly<Record<BodyName, Body>> = {
+  adadelta(x, [eG, eX], at, constants) {
+    const [rho, rest, eps] = constants as Numbers;
+    const g = squared(eG![at]!, x, rho, rest);
+    const before = eX![at]!;
+    const y = f(f(f(Math.sqrt(f(before + eps))) / f(Math.sqrt(f(g + eps)))) * x);
+    eG![at] = g;
+    eX![at] = squared(before, y, rho, rest);
+    return y;
+  },
+
   adam(x, [mu, nu], at, constants) {
     const [rest1, b2, rest2, root, eps] = constants as Numbers;
     const m = toward(mu![at]!, x, rest1);
@@ -33,6 +43,16 @@ export const bodies: Readonly<Record<BodyName, Body>> = {
     mu![at] = m;
     nu![at] = v;
     return overRoot(m, v, root, eps);
+  },
+
+  adamax(x, [mu, nu], at, constants) {
+    const [rest1, b2, eps] = constants as Numbers;
+    const m = toward(mu![at]!, x, rest1);
+    const [now, before] = [f(Math.abs(x) + eps), f(b2 * nu![at]!)];
+    const v = now < before ? before : now;
+    mu![at] = m;
+    nu![at] = v;
+    return f(m / v);
   },
 
   average(x, [average], at, constants, p) {

@@ -52,6 +52,7 @@ export const scales: Readonly<Record<string, (element: ElementStep) => Scales>> 
     return { slow, update: slow + abs(e.p) };
   },
   scaleByAdam: adam,
+  scaleByAdamax: (e) => quotient(e, firstMoment(e), e.after.nu!, 0),
   scaleByBelief: (e) => quotient(e, firstMoment(e), e.after.nu!, 0),
   scaleByRadam: adam,
   scaleByYogi: (e) => quotient(e, firstMoment(e), e.before.nu! + e.x * e.x, e.options.epsRoot!),

@@ -6,8 +6,10 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import {
   accumulate,
   adabelief,
+  adadelta,
   adagrad,
   adam,
+  adamax,
   adamw,
   addNoise,
   averageParams,
@@ -82,6 +84,7 @@ const halveEveryThird = stateful(
 /** Chains of which `lanestep/warmed.wasm` alone has not all loops: with it they run over tiles. */
 export const updates = {
   adabelief: chain(clip({ delta: 0.9 }), adabelief({ learningRate: cosineDecay({ initValue: 0.02, decaySteps: 80 }) })),
+  adadelta: chain(ema({ decay: 0.4 }), adadelta({ rho: 0.8, eps: 1e-4 })),
   adagrad: chain(zeroNans(), trace({ decay: 0.7 }), adagrad({ learningRate: 0.05, initialAccumulatorValue: 0.2 })),
   adam: chain(
     clipByGlobalNorm({ maxNorm: 3 }),
@@ -89,6 +92,7 @@ export const updates = {
     trace({ decay: 0.25 }),
     adam({ learningRate: warmupCosine({ initValue: 0, peakValue: 0.01, warmupSteps: 10, decaySteps: 90 }) }),
   ),
+  adamax: chain(clip({ delta: 0.6 }), adamax({ b2: 0.98, learningRate: 0.01 }), averageParams({ decay: 0.75 })),
   adamw: chain(
     centralize(),
     clipByGlobalNorm({ maxNorm: 2 }),

@@ -91,7 +91,20 @@ export function chainsOf(lanestep) {
       ...options,
     };
   };
-  const names = ["adabelief", "adagrad", "adam", "adamw", "lamb", "noisySgd", "radam", "rmsprop", "sgd", "yogi"];
+  const names = [
+    "adabelief",
+    "adadelta",
+    "adagrad",
+    "adam",
+    "adamax",
+    "adamw",
+    "lamb",
+    "noisySgd",
+    "radam",
+    "rmsprop",
+    "sgd",
+    "yogi",
+  ];
   for (const name of names) add(name, () => lanestep[name]());
   add("rmsprop, centered, with momentum", () => rmsprop({ centered: true, momentum: 0.9, nesterov: true }));
   add("sgd with momentum", () => sgd({ momentum: 0.9 }), { at: [63, 64] });

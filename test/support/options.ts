@@ -4,7 +4,7 @@ import * as lanestep from "../../src/index.ts";
 
 const words = (text: string) => text.trim().split(/\s+/);
 
-export const CHAINS = words("adabelief adagrad adam adamw lamb noisySgd radam rmsprop sgd yogi");
+export const CHAINS = words("adabelief adadelta adagrad adam adamax adamw lamb noisySgd radam rmsprop sgd yogi");
 export const SCHEDULES = words("constant cosineDecay exponentialDecay polynomialDecay");
 export const WITHOUT_OPTIONS = words("centralize freeze identity zeroNans");
 /** They take an update first, and then options. */
@@ -50,7 +50,17 @@ export const optionPairs = (names: readonly string[]) =>
 export const NO_RANGE = words("nesterov centered staircase debias mean order seed");
 
 const outside: Readonly<Record<string, number>> = {
-  ...{ learningRate: -1e-9, b1: 1, b2: -0.1, eps: -1e-9, epsRoot: -1, threshold: 3.9, momentum: 1.2, alpha: -1 },
+  ...{
+    learningRate: -1e-9,
+    rho: 1,
+    b1: 1,
+    b2: -0.1,
+    eps: -1e-9,
+    epsRoot: -1,
+    threshold: 3.9,
+    momentum: 1.2,
+    alpha: -1,
+  },
   ...{ eta: -1, gamma: -1, seed: -1, delta: -1, maxNorm: -1, minNorm: -1, trustCoefficient: -1, initialScale: -1 },
   ...{ initialAccumulatorValue: -1, decaySteps: 0, transitionSteps: 1.5, transitionBegin: -1, decayRate: 0, power: 0 },
   ...{ order: 1, every: 1.5, rate: 1.1, factor: 1, patience: 0, cooldown: -1, rtol: -1, atol: -1, minScale: -1 },

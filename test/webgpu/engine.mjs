@@ -22,6 +22,8 @@ const tree = (by) => ({
 
 /** @param {Lanestep} l */
 const chains = (l) => ({
+  adadelta: l.adadelta(),
+  adamax: l.adamax({ learningRate: 0.01 }),
   adamw: l.chain(l.clipByGlobalNorm({ maxNorm: 0.5 }), l.adamw({ learningRate: 0.01, decay: 0.1 })),
   adabelief: l.chain(l.zeroNans(), l.clip({ delta: 0.9 }), l.adabelief({ learningRate: 0.01 })),
   radam: l.radam({ learningRate: 0.01 }),

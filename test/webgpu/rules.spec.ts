@@ -17,7 +17,9 @@ const {
   ema,
   identity,
   lookahead,
+  scaleByAdadelta,
   scaleByAdam,
+  scaleByAdamax,
   scaleByBelief,
   scaleByRadam,
   scaleByRms,
@@ -93,7 +95,9 @@ describe("NaN, infinities, zeros of both signs, the largest and the smallest num
   /** What a device may take for zero. */
   const SUBNORMAL = 2 ** -126;
   const updates = {
+    adadelta: () => scaleByAdadelta(),
     adam: () => scaleByAdam(),
+    adamax: () => scaleByAdamax(),
     belief: () => scaleByBelief(),
     momentum: () => scaleByRadam(),
     yogi: () => scaleByYogi(),

@@ -2,6 +2,8 @@ import { camelKeys, type Dialect, noTorch, translation, Waiting } from "./dialec
 import type { GoldenSchedule, Options } from "./format.ts";
 
 const moments = { b1: 0.9, b2: 0.999, eps: 1e-8, epsRoot: 0 };
+const adadelta = { rho: 0.9, eps: 1e-6 };
+const adamax = { b1: 0.9, b2: 0.999, eps: 1e-8 };
 const belief = { ...moments, eps: 1e-16, epsRoot: 1e-16 };
 const radam = { ...moments, threshold: 5 };
 const yogi = { ...moments, eps: 1e-3, initialAccumulatorValue: 1e-6 };
@@ -19,7 +21,9 @@ const oneCycle = {
 
 export const optax: Dialect = {
   defaults: {
+    scaleByAdadelta: adadelta,
     scaleByAdam: moments,
+    scaleByAdamax: adamax,
     scaleByBelief: belief,
     scaleByRadam: radam,
     scaleByYogi: yogi,
@@ -28,8 +32,10 @@ export const optax: Dialect = {
     scaleByRss: rss,
     scaleByTrustRatio: { minNorm: 0, trustCoefficient: 1, eps: 0 },
     adabelief: belief,
+    adadelta,
     adagrad: rss,
     adam: moments,
+    adamax,
     adamw: { ...moments, decay: 1e-4 },
     lamb: { ...moments, eps: 1e-6, decay: 0 },
     radam,
@@ -63,6 +69,7 @@ export const optax: Dialect = {
     scaleByRms: { epsInSqrt: true, biasCorrection: false },
     scaleByStddev: { epsInSqrt: true, biasCorrection: false },
     adabelief: { nesterov: false },
+    adadelta: { weightDecay: 0, weightDecayMask: null },
     adam: { nesterov: false, muDtype: null },
     adamw: { nesterov: false, muDtype: null, mask: null },
     lamb: { mask: null },

@@ -55,6 +55,14 @@ const optimizers: Readonly<Record<string, (given: Options) => Plan | Waiting>> =
   }),
   Adam: adam({ decoupledWeightDecay: false, weightDecay: 0 }),
   AdamW: adam({ decoupledWeightDecay: true, weightDecay: 1e-2 }),
+  Adamax: translation(moments, (given) => {
+    const [b1, b2] = given.betas;
+    return [...beginning(given), call("scaleByAdamax", { b1, b2, eps: given.eps }), ending(given.lr)];
+  }),
+  Adadelta: translation({ ...common, lr: 1, rho: 0.9, eps: 1e-6 }, (given) => {
+    const { lr, rho, eps } = given;
+    return [...beginning(given), call("scaleByAdadelta", { rho, eps }), ending(lr)];
+  }),
   RAdam: translation({ ...moments, decoupledWeightDecay: false }, (given) => {
     const [b1, b2] = given.betas;
     // Its eps is added to the root before the correction; its rectification begins above 5, not at 5.
