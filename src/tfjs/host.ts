@@ -1,0 +1,61 @@
+// Variables whose numbers the host can read: on TensorFlow.js's backends cpu, wasm and tensorflow, and read back from webgl.
+
+import { backend, type Tensor, tensor as tensorOf } from "@tensorflow/tfjs-core";
+import type { Optimizer } from "../optimizer/optimizer.ts";
+import type { Told } from "../updates/rule.ts";
+import { childAt } from "./names.ts";
+import type { Stepper } from "./stepper.ts";
+
+/** The backend wasm, which shows where a tensor stands in its memory. */
+interface Heap {
+  typedArrayFromHeap?(tensor: Tensor): Float32Array;
+}
+
+/** Steps in lanestep's own memory. */
+export class HostStepper implements Stepper {
+  readonly optimizer: Optimizer;
+  readonly #shapes: readonly (readonly number[])[];
+  readonly #params: readonly Float32Array[];
+  readonly #grads: readonly (Float32Array | undefined)[];
+
+  /** @param keys of each variable: where it stands in the tree of parameters */
+  constructor(optimizer: Optimizer, keys: readonly (readonly string[])[], shapes: readonly (readonly number[])[]) {
+    this.optimizer = optimizer;
+    this.#shapes = shapes;
+    this.#params = keys.map((at) => childAt(optimizer.params, at) as Float32Array);
+    this.#grads = keys.map((at) => childAt(optimizer.grads, at) as Float32Array | undefined);
+  }
+
+  isFrozen(index: number): boolean {
+    return this.#grads[index] === undefined;
+  }
+
+  setParam(index: number, value: Tensor): void {
+    copyInto(this.#params[index]!, value);
+  }
+
+  setGrad(index: number, grad: Tensor): void {
+    copyInto(this.#grads[index]!, grad);
+  }
+
+  step(told: Told | undefined): boolean {
+    return told === undefined ? this.optimizer.step() : this.optimizer.step(this.optimizer.grads, told);
+  }
+
+  newParam(index: number): Tensor {
+    const view = this.#params[index]!;
+    // The backend wasm copies at once; others keep the array that they are given, which must not change any more.
+    const values = (backend() as Heap).typedArrayFromHeap ? view : view.slice();
+    return tensorOf(values, this.#shapes[index] as number[], "float32");
+  }
+
+  dispose(): void {
+    this.optimizer.dispose();
+  }
+}
+
+function copyInto(view: Float32Array, tensor: Tensor): void {
+  const heap = backend() as Heap;
+  // Without the copy that dataSync() makes there.
+  view.set(heap.typedArrayFromHeap ? heap.typedArrayFromHeap(tensor) : (tensor.dataSync() as Float32Array));
+}
