@@ -1,6 +1,10 @@
 // jax-js trains with an update of lanestep: the entry `lanestep/jax`.
 
-import { tree } from "@jax-js/jax";
-
-/** The leaves of a pytree. */
-export const leavesOf = (params: Parameters<typeof tree.leaves>[0]): unknown[] => tree.leaves(params);
+export { applyUpdates } from "./apply-updates.ts";
+export { type Grads, JaxOptimizer } from "./optimizer.ts";
+export {
+  type GradientTransformation,
+  gradientTransformation,
+  type LanestepTransformation,
+  type OptState,
+} from "./transformation.ts";
