@@ -1,9 +1,8 @@
 import { createEngine, type InitOptions } from "./backends/choose.ts";
 import type { GpuOptimizer } from "./backends/webgpu/optimizer.ts";
-import type { GpuInitOptions } from "./backends/webgpu/types.ts";
+import type { AutoInitOptions, GpuInitOptions } from "./backends/webgpu/types.ts";
 import { type Plan as CarryPlan, carry, planCarry, type Source } from "./optimizer/carry.ts";
 import { copyPlain } from "./optimizer/custom.ts";
-import { sourceOf } from "./optimizer/from.ts";
 import { Optimizer } from "./optimizer/optimizer.ts";
 import { type Plan, planOf } from "./optimizer/plan.ts";
 import { PlaneViews, writeLeaves } from "./optimizer/views.ts";
@@ -20,8 +19,8 @@ import type { BoundRule, Rule } from "./updates/rule.ts";
 /** The chain and a tree, with what is taken over from another. */
 interface Met {
   readonly program: Program;
-  readonly source: Source | null;
-  readonly plan: CarryPlan | null;
+  readonly source: Source | undefined;
+  readonly plan: CarryPlan | undefined;
 }
 
 /**
@@ -59,8 +58,8 @@ export class Update {
    *
    * @param params a tree: nested plain objects and arrays; leaves are typed arrays of numbers, `{ data, shape }`,
    *   `{ shape }` (zeros) or bare numbers
-   * @param options `backend`: "wasm" or "reference"; `from`: an optimizer; `stats`: whether to keep updates for `stats()`,
-   *   false; `module`: loops linked ahead of time (`npx lanestep bake`, `lanestep/warmed.wasm`), `kernels`: kernels compiled
+   * @param options `backend`: "wasm", "reference", "webgpu" or "auto", which measures whether a device is faster (see
+   *   docs/webgpu.md); `from`: an optimizer; `stats`: whether to keep updates for `stats()`, false; `module`: loops linked ahead of time (`npx lanestep bake`, `lanestep/warmed.wasm`), `kernels`: kernels compiled
    *   ahead, for engines that compile nothing at run time; `warn`: true
    * @throws TypeError with the path for a leaf that is not numbers; RangeError with the bytes of every plane for more
    *   than a memory holds; Error if `backend` is given and cannot run, or if `module` or `kernels` was made for another
@@ -73,22 +72,29 @@ export class Update {
    * ```
    */
   async init<const T>(params: T, options: GpuInitOptions<T>): Promise<GpuOptimizer<T>>;
+  async init<const T>(params: T, options: AutoInitOptions): Promise<Optimizer<T> | GpuOptimizer<T>>;
   async init<const T>(params: T, options?: InitOptions): Promise<Optimizer<T>>;
   async init<const T>(
     params: T,
-    options: InitOptions | GpuInitOptions<T> = {},
+    options: InitOptions | GpuInitOptions<T> | AutoInitOptions = {},
   ): Promise<Optimizer<T> | GpuOptimizer<T>> {
     const checked = readInitOptions(options);
     const { tree, found } = readTree(params, "params");
-    return this.#start<T>(this.#meet(tree, fromOf(checked)), found, checked);
+    const { from } = checked;
+    // Not waited for without need: parameters are copied at the call.
+    const source = from && (from instanceof Optimizer ? from.source() : await from.source());
+    return this.#start<T>(this.#meet(tree, source), found, checked);
   }
 
   /** {@link init} without a promise, for class constructors. */
   initSync<const T>(params: T, options: InitOptions = {}): Optimizer<T> {
     const checked = readInitOptions(options);
-    if (checked.backend === "webgpu") throw new TypeError('"webgpu" takes a promise: await init(…)');
+    const { from } = checked;
+    if (asksDevice(checked) || (from && !(from instanceof Optimizer))) {
+      throw new TypeError("a device takes a promise: await init(…)");
+    }
     const { tree, found } = readTree(params, "params");
-    return this.#optimizer(this.#meet(tree, fromOf(checked)), found, checked as InitOptions);
+    return this.#optimizer(this.#meet(tree, from?.source()), found, checked as InitOptions);
   }
 
   /**
@@ -107,7 +113,7 @@ export class Update {
    */
   plan(params: unknown, options: Pick<InitOptions, "stats"> = {}): Plan {
     const { tree } = readTree(params, "params");
-    return planOf(this.#meet(tree, null).program, options.stats ?? false);
+    return planOf(this.#meet(tree).program, options.stats ?? false);
   }
 
   /**
@@ -146,10 +152,15 @@ export class Update {
     params: unknown,
     options: GpuRestoreOptions,
   ): Promise<GpuOptimizer<T>>;
+  async restore<T = Record<string, unknown>>(
+    bytes: Uint8Array | ArrayBuffer,
+    params: unknown,
+    options: AutoRestoreOptions,
+  ): Promise<Optimizer<T> | GpuOptimizer<T>>;
   async restore<T>(
     bytes: Uint8Array | ArrayBuffer,
     params?: unknown,
-    options: RestoreOptions | GpuRestoreOptions = {},
+    options: RestoreOptions | GpuRestoreOptions | AutoRestoreOptions = {},
   ): Promise<Optimizer<T> | GpuOptimizer<T>> {
     const entries = isPlainObject(params) ? Object.entries(params) : [];
     if (
@@ -171,7 +182,7 @@ export class Update {
     return optimizer;
   }
 
-  #meet(tree: Tree, source: Source | null): Met {
+  #meet(tree: Tree, source?: Source): Met {
     this.#chain ??= placeRules(this.rules);
     const plan = source && planCarry(this.#chain, tree, source);
     const grouping = groupLeaves(this.#chain, tree, plan?.birthOf);
@@ -185,9 +196,10 @@ export class Update {
     found: readonly FoundLeaf[],
     options: AnyInitOptions,
   ): Promise<Optimizer<T> | GpuOptimizer<T>> {
-    if (options.backend !== "webgpu") return this.#optimizer(met, found, options as InitOptions);
-    const { startGpu } = await import("./backends/webgpu/webgpu.ts");
-    return startGpu(met, found, options);
+    const onHost = () => this.#optimizer<T>(met, found, options as InitOptions);
+    if (!asksDevice(options)) return onHost();
+    const { start } = await import("./backends/webgpu/webgpu.ts");
+    return start(met, found, options, onHost);
   }
 
   #optimizer<T>({ program, source, plan }: Met, found: readonly FoundLeaf[], options: InitOptions): Optimizer<T> {
@@ -196,7 +208,7 @@ export class Update {
     const views = new PlaneViews(program, engine);
     const host = plan?.host ?? newHost(program.chain);
     writeLeaves(views.leaves("params"), found);
-    const carried = source && carry(program, views, source);
+    const carried = source ? carry(program, views, source) : null;
     beginState(program, views, host, source);
     const runner = new Runner(program, engine, values, host);
     const keepsUpdates = options.stats === true;
@@ -206,15 +218,16 @@ export class Update {
 
 /** Options after they were read. */
 type AnyInitOptions = Omit<InitOptions, "backend"> & {
-  readonly backend?: InitOptions["backend"] | "webgpu";
+  readonly backend?: InitOptions["backend"] | "webgpu" | "auto";
   readonly device?: object | undefined;
   readonly buffers?: object | undefined;
+  readonly crossover?: number | undefined;
 };
 
-const fromOf = ({ from }: AnyInitOptions): Source | null => (from ? sourceOf(from as Optimizer) : null);
+const asksDevice = ({ backend }: AnyInitOptions): boolean => backend === "webgpu" || backend === "auto";
 
 /** What state begins with, where it begins with the parameters; planes that were carried, or not, have begun. */
-function beginState({ slots, chain }: Program, views: PlaneViews, host: Host, source: Source | null): void {
+function beginState({ slots, chain }: Program, views: PlaneViews, host: Host, source: Source | undefined): void {
   slots.forEach(({ initial }, slot) => {
     if (initial !== "params" || source) return;
     views.leaves(slot).forEach((view, i) => {
@@ -237,7 +250,10 @@ export interface RestoreOptions extends Omit<InitOptions, "from"> {
 }
 
 /** The same on a device. */
-export type GpuRestoreOptions = Omit<GpuInitOptions, "buffers"> & Pick<RestoreOptions, "strict" | "options">;
+export type GpuRestoreOptions = Omit<GpuInitOptions, "buffers" | "from"> & Pick<RestoreOptions, "strict" | "options">;
+
+/** The same where the faster of the two is taken. */
+export type AutoRestoreOptions = Omit<AutoInitOptions, "from"> & Pick<RestoreOptions, "strict" | "options">;
 
 const object = option<object | undefined>(
   undefined,
@@ -256,11 +272,17 @@ const compiled = option<object | undefined>(
 const startSpec = {
   backend: option<AnyInitOptions["backend"]>(
     undefined,
-    '"wasm", "webgpu" or "reference"',
-    (value) => value === undefined || value === "wasm" || value === "webgpu" || value === "reference",
+    '"wasm", "webgpu", "auto" or "reference"',
+    (value): value is AnyInitOptions["backend"] =>
+      [undefined, "wasm", "webgpu", "auto", "reference"].includes(value as string),
   ),
   device: object,
   buffers: object,
+  crossover: option<number | undefined>(
+    undefined,
+    "a number >= 0",
+    (value): value is number | undefined => value === undefined || (typeof value === "number" && value >= 0),
+  ),
   module: compiled,
   kernels: compiled,
   warn: flag(true),
@@ -272,7 +294,8 @@ const initSpec = {
   from: option<object | undefined>(
     undefined,
     "an optimizer, such as that of await update.restore(bytes)",
-    (value): value is object | undefined => value === undefined || value instanceof Optimizer,
+    // One on a device can be read back; its class stands in a file that may never be loaded.
+    (value): value is object | undefined => value === undefined || "source" in Object(value),
   ),
 };
 

@@ -7,6 +7,7 @@ import { ReferenceEngine } from "./reference/engine.ts";
 import { measure, noExtras } from "./wasm/arena.ts";
 import { type CodeSource, signaturesOf, WasmEngine } from "./wasm/engine.ts";
 import { compileKernels, compileLoop, SHARED_PAGES } from "./wasm/modules.ts";
+import type { GpuOptimizer } from "./webgpu/optimizer.ts";
 
 /** Options of `init` and `initSync`. */
 export interface InitOptions {
@@ -27,7 +28,7 @@ export interface InitOptions {
   readonly warn?: boolean | undefined;
   /** An optimizer to go on from: see {@link Update.init}. */
   // biome-ignore lint/suspicious/noExplicitAny: an optimizer of any model.
-  readonly from?: Optimizer<any> | undefined;
+  readonly from?: Optimizer<any> | GpuOptimizer<any> | undefined;
   /** Whether to keep the updates of each step, for `stats()`: a plane more, and a pass more in each step. */
   readonly stats?: boolean | undefined;
 }

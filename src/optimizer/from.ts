@@ -1,12 +1,10 @@
 import { agesOf, countedGroups } from "./ages.ts";
 import { paramName, type Source, stateName } from "./carry.ts";
 import { copyPlain } from "./custom.ts";
-import type { Optimizer } from "./optimizer.ts";
+import type { OptimizerParts } from "./optimizer.ts";
 
-/** What another optimizer has, to be taken over. @throws DisposedError or StateError if it cannot be read now */
-export function sourceOf(optimizer: Optimizer): Source {
-  const { program, host, views, ready } = optimizer.internals;
-  ready("init");
+/** What another optimizer has, to be taken over. */
+export function sourceOf({ program, host, views }: Pick<OptimizerParts, "program" | "host" | "views">): Source {
   const { layout, chain, slots } = program;
   const tensors = new Map<string, { shape: readonly number[]; data: ArrayLike<number> }>();
   layout.leaves.forEach(({ path, shape }, i) => {

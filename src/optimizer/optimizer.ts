@@ -14,8 +14,9 @@ import { displayPath } from "../tree/path.ts";
 import type { Gradients, Views } from "../tree/types.ts";
 import type { Update } from "../update.ts";
 import type { Told } from "../updates/rule.ts";
-import type { CarryReport } from "./carry.ts";
+import type { CarryReport, Source } from "./carry.ts";
 import { copyPlain, runCustom } from "./custom.ts";
+import { sourceOf } from "./from.ts";
 import { type Stats, statsOf, toldSpec } from "./stats.ts";
 import { swapAverage } from "./swap-average.ts";
 import { isFrozen, type PlaneViews, stateTree, writeLeaves } from "./views.ts";
@@ -257,6 +258,11 @@ export class Optimizer<T = unknown> {
     }
   }
 
+  /** {@link snapshot} as a promise: what an optimizer on a device has, so that code that awaits is right on both. */
+  async read<Name extends SnapshotName>(name: Name): Promise<Name extends "state" ? RuleState<T>[] : Views<T>> {
+    return this.snapshot(name);
+  }
+
   /**
    * Copies the parameters into a tree of the caller's, of the form that `init` was given: into its typed arrays, and
    * in place of its bare numbers. An integer array takes what it can hold: 0.7 becomes 0.
@@ -295,7 +301,12 @@ export class Optimizer<T = unknown> {
     this.dispose();
   }
 
-  /** @internal The way in for the functional form, checkpoints and optimizers made from this one. */
+  /** @internal What it has now, for one that goes on from it. @throws DisposedError or StateError */
+  source(): Source {
+    return sourceOf(this.#ready("init"));
+  }
+
+  /** @internal The way in for the functional form and checkpoints. */
   get internals(): OptimizerInternals {
     return {
       ...this.#living(),

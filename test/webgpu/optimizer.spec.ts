@@ -209,13 +209,55 @@ describe("checkpoints", () => {
     for (const one of [gpu, again]) one.dispose();
   });
 
-  it("goes on from an optimizer on wasm", async () => {
-    const wasm = adam().initSync(params());
-    wasm.step(grads(0));
-    const gpu = await adam().init(params(), { backend: "webgpu", device, from: wasm } as never);
-    expect(gpu.count).toBe(1);
-    expectSame(await (gpu as never as { read(name: string): Promise<Numbers> }).read("params"), wasm.params);
+  it("goes on from an optimizer on wasm or on a device, on either", async () => {
+    const update = () => accumulate(chain(adam({ learningRate: 0.1 }), averageParams({ decay: 0.9 })), { every: 2 });
+    const wasm = update().initSync(params());
+    const gpu = await onDevice(update());
+    for (let step = 0; step < 5; step++) for (const one of [wasm, gpu]) one.step(grads(step));
+    const { scale, ...kept } = params();
+    const grown = { ...kept, added: { shape: [3] } };
+    const added = ({ scale, ...kept }: ReturnType<typeof grads>) => ({ ...kept, added: wave(3, 0.4) });
+    const [expected, ...others] = [
+      await update().init(grown, { from: wasm }),
+      await update().init(grown, { from: gpu }),
+      await update().init(grown, { from: wasm, backend: "webgpu", device }),
+      await update().init(grown, { from: gpu, backend: "webgpu", device }),
+    ];
+    expect(expected.carried!.fresh).toContain("params/added");
+    for (const one of others) expect([one.count, one.carried]).toEqual([2, expected.carried]);
+    // The second half of a sum that was begun; then others.
+    for (let step = 5; step < 8; step++) {
+      for (const one of [expected, ...others]) one.step(added(grads(step)));
+    }
+    for (const one of others) {
+      expect(one.count).toBe(4);
+      expectSame((await one.read("params")) as Numbers, expected.params as Numbers);
+      const [found, state] = [await one.read("state"), expected.snapshot("state")];
+      state.forEach((slots, i) => {
+        for (const [name, values] of Object.entries(slots)) {
+          expectSame(found[i]![name] as unknown as Numbers, values as unknown as Numbers, 1e-5);
+        }
+      });
+      one.dispose();
+    }
     gpu.dispose();
+  });
+
+  it("of an optimizer on a device what it has at the call, and not while it has something else under way", async () => {
+    const [gpu, wasm] = [await onDevice(usual()), usual().initSync(params())];
+    gpu.step(grads(0));
+    wasm.step(grads(0));
+    const going = usual().init(params(), { from: gpu });
+    gpu.step(grads(1));
+    const on = await going;
+    expect(on.count).toBe(1);
+    expectSame(on.params, wasm.params);
+    expect(() => usual().initSync(params(), { from: gpu })).toThrow("await init");
+    gpu.update(grads(2));
+    await expect(usual().init(params(), { from: gpu })).rejects.toThrow(StateError);
+    gpu.dispose();
+    await expect(usual().init(params(), { from: gpu })).rejects.toThrow(DisposedError);
+    await expect(usual().init(params(), { from: {} as never })).rejects.toThrow("expected an optimizer");
   });
 });
 

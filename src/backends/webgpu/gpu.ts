@@ -1,5 +1,7 @@
 // A device, and what all optimizers on it share: pipelines, by the text of their shaders.
 
+import type { Measured } from "./auto.ts";
+
 /** GPUBufferUsage and GPUMapMode: not every engine has them as globals. */
 export const usage = { mapRead: 1, copySrc: 4, copyDst: 8, uniform: 64, storage: 128 } as const;
 export const MAP_READ = 1;
@@ -10,6 +12,8 @@ export class Gpu {
   readonly device: GPUDevice;
   /** Why the device is gone; null as long as it is not. */
   lost: string | null = null;
+  /** From how many parameters on it is faster than the host: see auto.ts. */
+  measured: Promise<Measured> | null = null;
   readonly #pipelines = new Map<string, GPUComputePipeline>();
 
   private constructor(device: GPUDevice) {

@@ -3,7 +3,8 @@
 import { joinChunks } from "../../checkpoint/safetensors.ts";
 import { checkpointOf, type SaveOptions } from "../../checkpoint/save.ts";
 import { DeviceLostError, DisposedError, StateError } from "../../errors.ts";
-import type { CarryReport } from "../../optimizer/carry.ts";
+import type { CarryReport, Source } from "../../optimizer/carry.ts";
+import { sourceOf } from "../../optimizer/from.ts";
 import type { LoadOptions, RuleState, SnapshotName } from "../../optimizer/optimizer.ts";
 import { type Stats, statsOf, toldSpec } from "../../optimizer/stats.ts";
 import { averagesOf } from "../../optimizer/swap-average.ts";
@@ -246,6 +247,15 @@ export class GpuOptimizer<T = unknown> {
     } finally {
       this.#phase = "ready";
     }
+  }
+
+  /** @internal What it has now, for one that goes on from it. @throws DisposedError, StateError or DeviceLostError */
+  async source(): Promise<Source> {
+    const { program, host, gpu, planes } = this.#ready("init");
+    const kept = new HostPlanes(program);
+    const source = sourceOf({ program, host, views: new PlaneViews(program, kept) });
+    await this.#guard(kept.download(gpu, planes));
+    return source;
   }
 
   /** Frees the buffers that lanestep made. All but `count` and `backend` throws DisposedError then. */

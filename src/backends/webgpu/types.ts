@@ -34,10 +34,19 @@ export interface GpuBinding {
 export type GpuBindings<T> = T extends Leaf ? GpuBinding : { readonly [Key in keyof T]: GpuBindings<T[Key]> };
 
 /** Options of `init` on a device. */
-export interface GpuInitOptions<T = unknown> extends Pick<InitOptions, "stats" | "warn"> {
+export interface GpuInitOptions<T = unknown> extends Pick<InitOptions, "stats" | "warn" | "from"> {
   readonly backend: "webgpu";
   /** A `GPUDevice` of yours; without it one is requested. */
   readonly device?: GpuDevice | undefined;
   /** Buffers of yours to work on, with the usages STORAGE, COPY_SRC and COPY_DST: trees of bindings. */
   readonly buffers?: { readonly params?: GpuBindings<T>; readonly grads?: GpuBindings<T> } | undefined;
+}
+
+/** Options of `init` where the faster of `wasm` and a device is taken. */
+export interface AutoInitOptions extends Omit<InitOptions, "backend"> {
+  readonly backend: "auto";
+  /** A `GPUDevice` of yours; without it one is requested. */
+  readonly device?: GpuDevice | undefined;
+  /** Parameters from which on the device is taken, Infinity for never; without it they are measured on the device. */
+  readonly crossover?: number | undefined;
 }

@@ -2,15 +2,17 @@
 
 import type { Plan as CarryPlan, Source } from "../../optimizer/carry.ts";
 import { carry } from "../../optimizer/carry.ts";
+import type { Optimizer } from "../../optimizer/optimizer.ts";
 import { isFrozen, PlaneViews, writeLeaves } from "../../optimizer/views.ts";
 import type { GroupProgram } from "../../program/compile.ts";
 import type { Program } from "../../program/program.ts";
 import { Runner } from "../../program/runner.ts";
 import { newHost, StepValues } from "../../program/values.ts";
-import { show } from "../../show.ts";
 import type { FoundLeaf } from "../../tree/leaf.ts";
 import type { BackendInfo, PlaneId } from "../backend.ts";
+import { choose } from "./auto.ts";
 import { matchBindings, uses } from "./bindings.ts";
+import { checkDevice, sharedDevice } from "./device.ts";
 import { GpuEngine } from "./engine.ts";
 import { Gpu } from "./gpu.ts";
 import { HostPlanes } from "./host-planes.ts";
@@ -22,30 +24,74 @@ import type { GpuInitOptions } from "./types.ts";
 /** The chain and a tree, with what is taken over from another: see update.ts. */
 interface Met {
   readonly program: Program;
-  readonly source: Source | null;
-  readonly plan: CarryPlan | null;
+  readonly source: Source | undefined;
+  readonly plan: CarryPlan | undefined;
 }
 
-const backend: BackendInfo = Object.freeze({ name: "webgpu", path: "shaders", reason: "asked for" });
+/** What of the options concerns a device; the caller has read them. */
+interface Asked {
+  readonly backend?: string | undefined;
+  readonly device?: object | undefined;
+  readonly buffers?: object | undefined;
+  readonly crossover?: number | undefined;
+  readonly stats?: boolean | undefined;
+}
 
-/** @throws Error without an adapter, or for a rule that is not there yet; RangeError where the device has no room */
-export async function startGpu<T>(
+/**
+ * Starts on a device, or where "auto" finds it best.
+ *
+ * @param onHost starts there
+ * @throws Error without an adapter, or for a rule that is not there yet; RangeError where the device has no room:
+ *   not with "auto", which takes the host then
+ */
+export async function start<T>(
+  met: Met,
+  found: readonly FoundLeaf[],
+  options: Asked,
+  onHost: () => Optimizer<T>,
+): Promise<Optimizer<T> | GpuOptimizer<T>> {
+  const device = checkDevice(options.device);
+  const deviceOf = async () => device ?? sharedDevice();
+  const onDevice = async (reason: string) => {
+    refuse(met.program);
+    return startGpu<T>(met, found, options, await deviceOf(), reason);
+  };
+  if (options.backend === "webgpu") return onDevice("asked for");
+  if (options.buffers) throw new TypeError('init: buffers stand on a device: they take backend "webgpu"');
+  let reason: string;
+  try {
+    refuse(met.program);
+    const choice = await choose(met.program, options.crossover, deviceOf);
+    if (choice.onDevice) return await onDevice(choice.reason);
+    reason = choice.reason;
+  } catch (error) {
+    reason = `"auto": not on a device, as ${(error as Error).message}`;
+  }
+  let optimizer: Optimizer<T>;
+  try {
+    optimizer = onHost();
+  } catch (error) {
+    // A device may have room where a memory of the host has none.
+    if (!(error instanceof RangeError) || options.crossover !== undefined) throw error;
+    return onDevice(`"auto": ${error.message}`).catch(() => {
+      throw error;
+    });
+  }
+  const { backend } = optimizer;
+  return Object.assign(optimizer, {
+    backend: Object.freeze({ ...backend, reason: `${reason}; ${backend.reason}` }),
+  });
+}
+
+async function startGpu<T>(
   { program: met, source, plan }: Met,
   found: readonly FoundLeaf[],
-  options: {
-    readonly stats?: boolean | undefined;
-    readonly device?: object | undefined;
-    readonly buffers?: object | undefined;
-  },
+  options: Asked,
+  device: GPUDevice,
+  reason: string,
 ): Promise<GpuOptimizer<T>> {
-  refuse(met);
-  const { device: callers, buffers = {} } = options as unknown as Partial<GpuInitOptions>;
-  const given = callers as GPUDevice | undefined;
-  if (given && typeof given.createComputePipelineAsync !== "function") {
-    throw new TypeError(`init: device is ${show(given)}, expected a GPUDevice`);
-  }
-  const gpu = Gpu.of(given ?? (await requestDevice()));
-  const { device } = gpu;
+  const { buffers = {} } = options as Pick<GpuInitOptions, "buffers">;
+  const gpu = Gpu.of(device);
   const program: Program = { ...met, layout: deviceLayout(met.layout) };
   const { layout, groups, slots } = program;
   const places: Given = {
@@ -69,6 +115,7 @@ export async function startGpu<T>(
   const tables = new Tables(gpu, program, planes.pieces);
   const errors = [await device.popErrorScope(), await device.popErrorScope()];
   const values = program.groups.map((group, g) => new StepValues(group, program.births[g]!));
+  const backend: BackendInfo = Object.freeze({ name: "webgpu", path: "shaders", reason });
   const engine = new GpuEngine(gpu, program, values, planes, tables, keepsUpdates, backend);
   try {
     const [error] = errors.filter((error) => error !== null);
@@ -119,17 +166,4 @@ function refuse({ chain }: Program): void {
       `the webgpu backend has no "${address}" yet: what becomes of a step is decided on the host. Use ${missing[kind]}, or backend "wasm"`,
     );
   }
-}
-
-async function requestDevice(): Promise<GPUDevice> {
-  const adapter = await globalThis.navigator?.gpu?.requestAdapter({ powerPreference: "high-performance" });
-  if (!adapter) {
-    throw new Error(
-      'the webgpu backend cannot run here: no adapter was found; init takes a device of yours: { backend: "webgpu", device }',
-    );
-  }
-  const { maxBufferSize, maxStorageBufferBindingSize, maxStorageBuffersPerShaderStage } = adapter.limits;
-  return adapter.requestDevice({
-    requiredLimits: { maxBufferSize, maxStorageBufferBindingSize, maxStorageBuffersPerShaderStage },
-  });
 }
