@@ -12,9 +12,9 @@ it("the code of docs/webgpu.md runs", async () => {
   const blocks = [...readFileSync("docs/webgpu.md", "utf8").matchAll(/^```js\n([\s\S]*?)^```/gm)].map(
     ([, code]) => code,
   );
-  expect(blocks.length).toBe(4);
+  expect(blocks.length).toBe(6);
   const example = { where: "docs/webgpu.md", code: blocks.join("\n") };
   const checked = await runExample(example, (actual, expected) => expect(actual).toEqual(expected));
-  expect(checked).toBe(3);
+  expect(checked).toBe(6);
   device.destroy();
 });
