@@ -67,6 +67,6 @@ export const numbersOf = (model: unknown): number[][] =>
 
 /** How many references each array has. */
 export const referencesOf = (model: unknown): number[] =>
-  tree.leaves(model as np.Array).map(({ refCount }) => refCount);
+  tree.leaves(model as np.Array).flatMap((leaf) => (leaf instanceof np.Array ? [leaf.refCount] : []));
 
 export const times = (count: number, leaves = 7): number[] => new Array<number>(leaves).fill(count);
