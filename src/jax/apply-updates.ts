@@ -15,7 +15,7 @@ import { matchPytree, type Pytree, readPytree, requireOwned } from "./pytree.ts"
  *   was freed: nothing is consumed then
  *
  * @example
- * ```ts
+ * ```js
  * const params = { w: np.array([1, 2]), b: np.array([3]) };
  * const next = applyUpdates(params, { b: np.array([1]), w: np.array([0.5, 0.5]) });
  * next.w.js(); // => [1.5, 2.5]

@@ -14,9 +14,9 @@ import { consume, makeArray, type Pytree, read, readSync, requireOwned, type Val
  * each. The parameters of the step before are consumed by whatever computes the gradients.
  *
  * @example
- * ```ts
+ * ```js
  * let params = { w: np.array([1, 2]), b: np.array(0.5) };
- * const lossAndGrad = valueAndGrad((p: typeof params) => np.square(p.w).sum().add(np.square(p.b)));
+ * const lossAndGrad = valueAndGrad((p) => np.square(p.w).sum().add(np.square(p.b)));
  * const optimizer = await JaxOptimizer.init(adamw({ learningRate: 0.1 }), tree.ref(params));
  * for (let i = 0; i < 10; i++) {
  *   const [loss, grads] = lossAndGrad(params); // consumes the parameters

@@ -63,11 +63,11 @@ let handles = 0;
  * @throws TypeError for what is no update
  *
  * @example
- * ```ts
+ * ```js
  * const solver = gradientTransformation(adamw({ learningRate: 0.1 }));
  * let params = { w: np.array([1, 2]) };
  * let state = solver.init(tree.ref(params));
- * const gradient = grad((p: typeof params) => np.square(p.w).sum());
+ * const gradient = grad((p) => np.square(p.w).sum());
  * for (let i = 0; i < 10; i++) {
  *   const [updates, next] = solver.update(gradient(tree.ref(params)), state, tree.ref(params));
  *   params = applyUpdates(params, updates);
