@@ -1,29 +1,28 @@
-// Variables whose numbers the host can read: on TensorFlow.js's backends cpu, wasm and tensorflow, and read back from webgl.
-
 import { backend, type Tensor, tensor as tensorOf } from "@tensorflow/tfjs-core";
 import type { Optimizer } from "../optimizer/optimizer.ts";
+import type { Stats } from "../optimizer/stats.ts";
 import type { Told } from "../updates/rule.ts";
-import { childAt } from "./names.ts";
+import { childAt, type Path } from "./names.ts";
 import type { Stepper } from "./stepper.ts";
 
-/** The backend wasm, which shows where a tensor stands in its memory. */
+/** What the backend wasm has: a tensor where it stands in its memory. */
 interface Heap {
   typedArrayFromHeap?(tensor: Tensor): Float32Array;
 }
 
-/** Steps in lanestep's own memory. */
+/** Steps in lanestep's memory, with numbers that TensorFlow.js shows to the host: on webgl and webgpu it reads them back. */
 export class HostStepper implements Stepper {
-  readonly optimizer: Optimizer;
+  readonly #optimizer: Optimizer;
   readonly #shapes: readonly (readonly number[])[];
   readonly #params: readonly Float32Array[];
   readonly #grads: readonly (Float32Array | undefined)[];
 
-  /** @param keys of each variable: where it stands in the tree of parameters */
-  constructor(optimizer: Optimizer, keys: readonly (readonly string[])[], shapes: readonly (readonly number[])[]) {
-    this.optimizer = optimizer;
+  /** @param paths of the variables in the tree of parameters */
+  constructor(optimizer: Optimizer, paths: readonly Path[], shapes: readonly (readonly number[])[]) {
+    this.#optimizer = optimizer;
     this.#shapes = shapes;
-    this.#params = keys.map((at) => childAt(optimizer.params, at) as Float32Array);
-    this.#grads = keys.map((at) => childAt(optimizer.grads, at) as Float32Array | undefined);
+    this.#params = paths.map((path) => childAt(optimizer.params, path) as Float32Array);
+    this.#grads = paths.map((path) => childAt(optimizer.grads, path) as Float32Array | undefined);
   }
 
   isFrozen(index: number): boolean {
@@ -39,7 +38,7 @@ export class HostStepper implements Stepper {
   }
 
   step(told: Told | undefined): boolean {
-    return told === undefined ? this.optimizer.step() : this.optimizer.step(this.optimizer.grads, told);
+    return told === undefined ? this.#optimizer.step() : this.#optimizer.step(this.#optimizer.grads, told);
   }
 
   newParam(index: number): Tensor {
@@ -49,8 +48,20 @@ export class HostStepper implements Stepper {
     return tensorOf(values, this.#shapes[index] as number[], "float32");
   }
 
+  swapAverage(): void {
+    this.#optimizer.swapAverage();
+  }
+
+  stats(): Stats {
+    return this.#optimizer.stats();
+  }
+
+  host(): Optimizer {
+    return this.#optimizer;
+  }
+
   dispose(): void {
-    this.optimizer.dispose();
+    this.#optimizer.dispose();
   }
 }
 

@@ -4,49 +4,106 @@ import {
   type NamedTensorMap,
   Optimizer,
   type Scalar,
-  type serialization,
+  serialization,
   type Tensor,
   type Variable,
 } from "@tensorflow/tfjs-core";
+import type { InitOptions } from "../backends/choose.ts";
+import type { SaveOptions } from "../checkpoint/save.ts";
 import { DisposedError } from "../errors.ts";
+import type { Stats } from "../optimizer/stats.ts";
+import { flag, option, readOptions } from "../options.ts";
 import { show } from "../show.ts";
 import { requireUpdate, type Update } from "../update.ts";
 import type { Told } from "../updates/rule.ts";
-import { HostStepper } from "./host.ts";
-import { keysOf, treeOf } from "./names.ts";
-import { VariableSet } from "./variable-set.ts";
-
-/** As TensorFlow.js has it, without a name to import it by. */
-export interface NamedTensor {
-  name: string;
-  tensor: Tensor;
-}
+import { nameOf, updateNamed } from "./registry.ts";
+import { Sets } from "./sets.ts";
+import { filesOf, type NamedTensor, weightsOf } from "./weights.ts";
 
 /** Options of {@link LanestepOptimizer}. */
 export interface LanestepOptions {
-  /** `wasm` or `reference`; without it `wasm` where the engine has WebAssembly SIMD. */
+  /** `wasm` or `reference`; without it `wasm` where the engine has WebAssembly SIMD, else `reference`, with a warning. */
   readonly backend?: "wasm" | "reference" | undefined;
+  /** Whether to keep the updates of each step, for `stats()`. */
+  readonly stats?: boolean | undefined;
+  /** Those of `init`, for engines that compile nothing at run time. */
+  readonly module?: InitOptions["module"];
+  readonly kernels?: InitOptions["kernels"];
 }
 
-/** An optimizer of TensorFlow.js whose steps are an update of lanestep. */
+const object = option<object | undefined>(
+  undefined,
+  "a WebAssembly.Module",
+  (value): value is object | undefined => value === undefined || (typeof value === "object" && value !== null),
+);
+
+const spec = {
+  backend: option<LanestepOptions["backend"]>(
+    undefined,
+    '"wasm" or "reference"',
+    (value): value is LanestepOptions["backend"] => value === undefined || value === "wasm" || value === "reference",
+  ),
+  stats: flag(false),
+  module: object,
+  kernels: object,
+};
+
+const loadSpec = {
+  variables: option<readonly Variable[]>([], "a list of variables", (value): value is readonly Variable[] =>
+    Array.isArray(value),
+  ),
+};
+
+/** Options of {@link LanestepOptimizer.load}. */
+export interface LoadVariablesOptions {
+  /** Variables to be given the saved parameters; without it state and counts alone are taken. */
+  readonly variables?: readonly Variable[] | undefined;
+}
+
+/**
+ * An optimizer of TensorFlow.js whose steps are an update of lanestep.
+ *
+ * It goes where `tf.train.adam()` goes: `model.compile({ optimizer })`, `optimizer.minimize(f)`, `applyGradients`. Leaves
+ * of the update are the variables, by their names split at "/": `dense_Dense1/kernel`.
+ *
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * import { LanestepOptimizer } from "lanestep/tfjs";
+ *
+ * const x = tf.variable(tf.tensor1d([1, 2]));
+ * const optimizer = new LanestepOptimizer(sgd({ learningRate: 0.5 }));
+ * optimizer.minimize(() => x.square().sum().asScalar());
+ * x.dataSync(); // => Float32Array.of(0, 0)
+ * ```
+ */
 export class LanestepOptimizer extends Optimizer {
   /** @nocollapse */
   static readonly className: string = "LanestepOptimizer";
+  /** The chain that it steps with. */
   readonly update: Update;
   readonly #options: LanestepOptions;
   readonly #wantsValue: boolean;
-  /** The set of the last step first; null after `dispose()`. */
-  #sets: VariableSet[] | null = [];
+  /** Null after `dispose()`. */
+  #sets: Sets | null;
+  /** What getWeights gave out, until it does again. */
+  #weights: NamedTensor[] = [];
 
+  /**
+   * @param update an update, such as `adamw()` or a chain of your own
+   * @param options `backend`, `stats`, `module` and `kernels` are those of `init`
+   * @throws TypeError for what is no update, and for an unknown option
+   */
   constructor(update: Update, options: LanestepOptions = {}) {
     super();
     requireUpdate(update, "LanestepOptimizer: its first argument");
+    this.#options = readOptions("LanestepOptimizer", options, spec, "update, ");
     this.update = update;
-    this.#options = options;
     this.#wantsValue = update.rules.some(({ rule }) => rule.name === "reduceOnPlateau");
+    this.#sets = new Sets(update, this.#options);
   }
 
-  /** As that of `tf.Optimizer`; rules that want the loss are told it. */
+  /** As that of `tf.Optimizer`; a `reduceOnPlateau` in the chain is told the loss, which is read back for it. */
   override minimize(f: () => Scalar, returnCost = false, varList?: Variable[]): Scalar | null {
     const { value, grads } = this.computeGradients(f, varList);
     try {
@@ -63,13 +120,15 @@ export class LanestepOptimizer extends Optimizer {
   }
 
   /**
-   * One step of the variables that have a gradient; all others stay as they are.
+   * One step of the variables that have a gradient. All others stay as they are, and so does their state.
    *
-   * @param gradients by name of the variable; null for none
+   * @param gradients by name of the variable, or a list with names; null for none
    * @param told `value`: the loss, for `reduceOnPlateau`
+   * @throws TypeError for a name that no variable has, for one that is not trainable or not float32, for a gradient of
+   *   another shape; what `step` of a lanestep optimizer throws. No variable has changed then
    */
   applyGradients(gradients: NamedTensorMap | NamedTensor[], told?: Told): void {
-    if (!this.#sets) throw new DisposedError("this optimizer was disposed of");
+    const sets = this.#living();
     const given: [string, Tensor | null | undefined][] = Array.isArray(gradients)
       ? gradients.map(({ name, tensor }) => [name, tensor])
       : Object.entries(gradients);
@@ -80,49 +139,158 @@ export class LanestepOptimizer extends Optimizer {
       variables.push(variableOf(name, grad));
       grads.push(grad);
     }
-    if (variables.length > 0) this.#setOf(variables).step(grads, told);
+    if (new Set(variables).size < variables.length) {
+      throw new TypeError("applyGradients: a variable has several gradients: add them up");
+    }
+    if (variables.length > 0) sets.of(variables).step(variables, grads, told);
     this.incrementIterations();
   }
 
+  /** What the last step was like, of the variables that it had: see `stats` of a lanestep optimizer; null before the first. */
+  stats(): Stats | Promise<Stats> | null {
+    return this.#living().last?.stepper.stats() ?? null;
+  }
+
+  /**
+   * Exchanges variables with their average, as `averageParams` in the chain keeps it; called again it puts them back, bit
+   * for bit. In between there are no steps.
+   *
+   * @throws StateError if no rule averages
+   */
+  swapAverage(): void {
+    this.#living().swapAverage();
+  }
+
+  /**
+   * State and counts as tensors, for `model.save(…, { includeOptimizer: true })`. They stay as they are, and are disposed
+   * of when this is called again, and with the optimizer: clone those that are to live longer.
+   */
+  override async getWeights(): Promise<NamedTensor[]> {
+    const files = this.#living()
+      .optimizers()
+      .map((optimizer) => optimizer.save());
+    dispose(this.#weights.map(({ tensor }) => tensor));
+    this.#weights = [await this.saveIterations(), ...weightsOf(files)];
+    return this.#weights;
+  }
+
+  /**
+   * Takes what `getWeights` gave: the next step goes on bit for bit. Variables are found by their names when they come; where
+   * a name was counted (`dense_Dense4/kernel`), by its place among others of the kind.
+   *
+   * @throws CheckpointError for the weights of another optimizer, or of another chain
+   */
+  override async setWeights(weights: NamedTensor[]): Promise<void> {
+    const iter = weights.find(({ name }) => name === "iter");
+    const iterations = iter ? (await iter.tensor.data())[0]! : 0;
+    this.#replace(await this.#restore(await filesOf(weights)), iterations);
+  }
+
+  /**
+   * A file of variables, state and counts: a checkpoint of lanestep, which `update.restore` reads too; of variables that
+   * step apart a file with several.
+   *
+   * @param options `metadata`: strings of your own to keep with it
+   */
+  async save(options: SaveOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+    const optimizers = this.#living().optimizers();
+    const metadata = { ...options.metadata, iterations: String(this.iterations) };
+    if (optimizers.length === 1) return optimizers[0]!.save({ metadata });
+    const { packFiles } = await import("./file.ts");
+    return packFiles(
+      optimizers.map((optimizer) => optimizer.save()),
+      metadata,
+    );
+  }
+
+  /**
+   * Takes a file of `save()`: the next step goes on bit for bit.
+   *
+   * @param options `variables`: those that are to have the saved parameters; without it variables stay what they are
+   * @returns what `save({ metadata })` was given
+   * @throws CheckpointError for a damaged file, another chain, or a variable that the file lacks; TreeMismatchError for one
+   *   of another shape
+   */
+  async load(
+    bytes: Uint8Array | ArrayBuffer,
+    options: LoadVariablesOptions = {},
+  ): Promise<Readonly<Record<string, string>>> {
+    const { variables } = readOptions("load", options, loadSpec, "bytes, ");
+    const { unpackFiles } = await import("./file.ts");
+    const { files, metadata } = unpackFiles(bytes);
+    const sets = await this.#restore(files);
+    sets.give(variables);
+    const { iterations = "0", format, chain, host, tree, ...own } = metadata;
+    this.#replace(sets, Number(iterations));
+    return own;
+  }
+
+  /** Lets go of all memory; variables keep their values. */
   override dispose(): void {
-    for (const { stepper } of this.#sets ?? []) stepper.dispose();
+    this.#sets?.dispose();
     this.#sets = null;
-    super.dispose();
+    dispose(this.#weights.map(({ tensor }) => tensor));
+    this.#weights = [];
   }
 
+  /** @throws Error for an update without a name: see {@link registerUpdate} */
   getConfig(): serialization.ConfigDict {
-    return {};
+    const name = nameOf(this.update);
+    if (name === undefined) {
+      throw new Error(
+        'an update cannot be saved, but its name: registerUpdate("a name", update) before this, and again before the model is loaded',
+      );
+    }
+    const { backend, stats } = this.#options;
+    return { name, stats: stats ?? false, ...(backend && { backend }) };
   }
 
-  #setOf(variables: readonly Variable[]): VariableSet {
-    const sets = this.#sets!;
-    let set = sets.find((own) => own.isOf(variables));
-    if (set === sets[0] && set) return set;
-    if (set) {
-      sets.splice(sets.indexOf(set), 1);
-    } else {
-      const keys = keysOf(variables.map(({ name }) => name));
-      const tree = treeOf(keys, (i) => ({ data: variables[i]!.dataSync(), shape: variables[i]!.shape }));
-      const stepper = new HostStepper(
-        this.update.initSync(tree, this.#options),
-        keys,
-        variables.map(({ shape }) => shape),
+  /** @nocollapse @throws Error where no update of the name is registered */
+  static override fromConfig<T extends serialization.Serializable>(
+    cls: serialization.SerializableConstructor<T>,
+    config: serialization.ConfigDict,
+  ): T {
+    const { name, backend, stats } = config;
+    const update = updateNamed(String(name));
+    if (!update) {
+      throw new Error(
+        `the model was saved with the update ${show(name)}, which has to be there before it is loaded: registerUpdate(${show(name)}, update)`,
       );
-      set = new VariableSet(variables, stepper);
     }
-    sets.unshift(set);
-    return set;
+    return new cls(update, { ...(backend ? { backend } : {}), stats: stats === true });
+  }
+
+  async #restore(files: readonly (Uint8Array | ArrayBuffer)[]): Promise<Sets> {
+    this.#living();
+    const optimizers = files.map((file) => this.update.restore(file, undefined, this.#options));
+    return new Sets(this.update, this.#options, await Promise.all(optimizers));
+  }
+
+  #replace(sets: Sets, iterations: number): void {
+    this.#living().dispose();
+    this.#sets = sets;
+    this.iterations_ = iterations;
+  }
+
+  #living(): Sets {
+    if (!this.#sets) throw new DisposedError("this optimizer was disposed of: make another");
+    return this.#sets;
   }
 }
 
+/** @throws TypeError for what cannot be stepped */
 function variableOf(name: string, grad: Tensor): Variable {
   const variable = engine().registeredVariables[name];
   const refuse = (what: string) => new TypeError(`applyGradients: ${show(name)} ${what}`);
-  if (!variable) throw refuse("is the name of no variable");
+  if (!variable) throw refuse("is the name of no variable (of this copy of @tensorflow/tfjs-core)");
+  if (!variable.trainable) throw refuse("is a variable that is not trainable, expected no gradient or null");
   if (variable.dtype !== "float32") throw refuse(`is a variable of ${variable.dtype}, expected float32`);
   if (grad.isDisposed) throw refuse("has a gradient that was disposed of");
+  if (grad.dtype !== "float32") throw refuse(`has a gradient of ${grad.dtype}, expected float32`);
   if (grad.shape.join() !== variable.shape.join()) {
     throw refuse(`has a gradient of the shape [${grad.shape}], the variable has [${variable.shape}]`);
   }
   return variable;
 }
+
+serialization.registerClass(LanestepOptimizer);

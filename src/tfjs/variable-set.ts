@@ -1,48 +1,75 @@
 import type { Tensor, Variable } from "@tensorflow/tfjs-core";
+import { NonFiniteError } from "../errors.ts";
 import type { Told } from "../updates/rule.ts";
+import { keyOf, type Path } from "./names.ts";
 import type { Stepper } from "./stepper.ts";
 
-/** Variables that are stepped together. */
+/** Variables that are stepped together, by one optimizer of lanestep. */
 export class VariableSet {
-  readonly names: readonly string[];
   readonly stepper: Stepper;
-  #variables: readonly Variable[];
+  readonly variables: readonly Variable[];
+  /** By path: the variables that no other set has taken over since. */
+  readonly left: Map<string, Path>;
+  readonly #indices: ReadonlyMap<Variable, number>;
+  readonly #keys: readonly string[];
   /** Of each variable: what it held when it was last read or written here. */
   readonly #known: (object | null)[];
 
-  constructor(variables: readonly Variable[], stepper: Stepper) {
-    this.#variables = variables;
-    this.names = variables.map(({ name }) => name);
+  constructor(variables: readonly Variable[], paths: readonly Path[], stepper: Stepper) {
     this.stepper = stepper;
+    this.variables = variables;
+    this.left = new Map(paths.map((path) => [keyOf(path), path]));
+    this.#indices = new Map(variables.map((variable, i) => [variable, i]));
+    this.#keys = paths.map(keyOf);
     this.#known = variables.map(() => null);
   }
 
-  /** Whether it is of these variables, in this order. */
+  /** Whether it is of these variables, and has them all. */
   isOf(variables: readonly Variable[]): boolean {
-    const own = this.#variables;
-    return own.length === variables.length && own.every((variable, i) => variable === variables[i]);
+    return (
+      this.left.size === variables.length &&
+      this.#indices.size === variables.length &&
+      variables.every((variable) => this.#indices.has(variable))
+    );
   }
 
-  step(grads: readonly Tensor[], told: Told | undefined): void {
-    const { stepper } = this;
-    this.#variables.forEach((variable, i) => {
-      if (stepper.isFrozen(i)) return;
-      // Assigned by someone else: variables are the truth.
-      if (variable.dataId !== this.#known[i]) {
-        stepper.setParam(i, variable);
-        this.#known[i] = variable.dataId;
-      }
-      stepper.setGrad(i, grads[i]!);
+  /** One step of all variables. */
+  step(variables: readonly Variable[], grads: readonly Tensor[], told: Told | undefined): void {
+    this.read();
+    variables.forEach((variable, i) => {
+      const index = this.#indices.get(variable)!;
+      if (!this.stepper.isFrozen(index)) this.stepper.setGrad(index, grads[i]!);
     });
-    if (stepper.step(told)) this.write();
+    try {
+      if (this.stepper.step(told)) this.write();
+    } catch (error) {
+      // Groups that were not skipped have stepped.
+      if (error instanceof NonFiniteError) this.write();
+      throw error;
+    }
   }
 
-  /** Gives the variables the values that the parameters have. */
-  write(): void {
-    this.#variables.forEach((variable, i) => {
-      if (this.stepper.isFrozen(i)) return;
+  swapAverage(): void {
+    this.read();
+    this.stepper.swapAverage();
+    this.write();
+  }
+
+  /** Takes the values of variables that someone else assigned to: variables are the truth. */
+  read(): void {
+    this.variables.forEach((variable, i) => {
+      if (variable.dataId === this.#known[i] || this.stepper.isFrozen(i) || !this.left.has(this.#keys[i]!)) return;
+      this.stepper.setParam(i, variable);
+      this.#known[i] = variable.dataId;
+    });
+  }
+
+  /** Gives the variables the values of the parameters; those that are frozen have them, unless they were loaded. */
+  write(frozenToo = false): void {
+    this.variables.forEach((variable, i) => {
+      if ((this.stepper.isFrozen(i) && !frozenToo) || !this.left.has(this.#keys[i]!)) return;
       // A new tensor, though the variable may be the only one to hold the old: kernels of the backend wasm keep what they
-      // made of weights by the identity of these.
+      // have made of weights, by the identity of these.
       const value = this.stepper.newParam(i);
       variable.assign(value);
       value.dispose();

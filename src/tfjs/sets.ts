@@ -1,0 +1,153 @@
+import type { Variable } from "@tensorflow/tfjs-core";
+import { CheckpointError } from "../errors.ts";
+import type { Optimizer } from "../optimizer/optimizer.ts";
+import type { Update } from "../update.ts";
+import { HostStepper } from "./host.ts";
+import { type Donor, join } from "./join.ts";
+import { match } from "./match.ts";
+import { keyOf, type Path, Paths, treeOf } from "./names.ts";
+import type { LanestepOptions } from "./optimizer.ts";
+import { VariableSet } from "./variable-set.ts";
+
+/** What was restored, and which of it still waits for its variables. */
+interface Saved {
+  readonly optimizer: Optimizer;
+  readonly left: Map<string, Path>;
+}
+
+/**
+ * Variables by the sets that step together. When variables come that were no set before, they become one, and take over
+ * what is known of them: from other sets, which they leave, and from what was restored.
+ */
+export class Sets {
+  readonly #update: Update;
+  readonly #options: LanestepOptions;
+  readonly #paths = new Paths();
+  /** The one of the last step first. */
+  #sets: VariableSet[] = [];
+  #saved: Saved[];
+
+  /** @param restored optimizers whose variables are not known yet */
+  constructor(update: Update, options: LanestepOptions, restored: readonly Optimizer[] = []) {
+    this.#update = update;
+    this.#options = options;
+    this.#saved = restored.map((optimizer) => ({ optimizer, left: pathsOf(optimizer) }));
+  }
+
+  get last(): VariableSet | undefined {
+    return this.#sets[0];
+  }
+
+  /** The set of these variables. */
+  of(variables: readonly Variable[]): VariableSet {
+    const set = this.#sets.find((one) => one.isOf(variables)) ?? this.#enter(variables);
+    if (set !== this.#sets[0]) this.#sets = [set, ...this.#sets.filter((one) => one !== set)];
+    return set;
+  }
+
+  /** Gives variables the parameters that were restored. @throws CheckpointError if there are none of one */
+  give(variables: readonly Variable[]): void {
+    const found = this.#matched(variables, this.#paths.assign(variables.map(({ name }) => name)));
+    const missing = variables.find((_, i) => !found[i]);
+    if (missing) throw new CheckpointError(`the checkpoint has no parameters of the variable "${missing.name}"`);
+    for (const saved of [...this.#saved]) {
+      const own = variables.filter((_, i) => found[i]!.saved === saved);
+      if (own.length > 0) this.of(own).write(true);
+    }
+  }
+
+  swapAverage(): void {
+    for (const set of this.#sets) set.swapAverage();
+  }
+
+  /** All there is, each set by itself. */
+  optimizers(): Optimizer[] {
+    for (const set of this.#sets) set.read();
+    const live = this.#sets.map(({ stepper, left }) => ({ optimizer: stepper.host(), paths: left }));
+    const saved = this.#saved.map(({ optimizer, left }) => ({ optimizer, paths: left }));
+    return [...live, ...saved].map((donor) => join([donor]));
+  }
+
+  dispose(): void {
+    for (const { stepper } of this.#sets) stepper.dispose();
+    for (const { optimizer } of this.#saved) optimizer.dispose();
+  }
+
+  #enter(variables: readonly Variable[]): VariableSet {
+    this.#forget(variables);
+    const paths = this.#paths.assign(variables.map(({ name }) => name));
+    const donors: (Donor & { readonly left: Map<string, Path> })[] = [];
+    const met = new Set<string>();
+    for (const { left, stepper } of this.#sets) {
+      const own = paths.filter((path) => left.has(keyOf(path)));
+      for (const path of own) met.add(keyOf(path));
+      if (own.length > 0) {
+        donors.push({ optimizer: stepper.host(), left, paths: new Map(own.map((path) => [keyOf(path), path])) });
+      }
+    }
+    const isNew = (_: unknown, i: number) => !met.has(keyOf(paths[i]!));
+    const come = paths.filter(isNew);
+    const found = this.#matched(variables.filter(isNew), come);
+    for (const saved of this.#saved) {
+      const own = come.flatMap((path, i) => (found[i]?.saved === saved ? [[keyOf(found[i].path), path] as const] : []));
+      if (own.length > 0) donors.push({ ...saved, paths: new Map(own) });
+    }
+    const tree = treeOf(paths, (i) => ({ data: variables[i]!.dataSync(), shape: variables[i]!.shape }));
+    const from = donors.length > 0 ? { from: join(donors) } : {};
+    const optimizer = this.#update.initSync(tree, { ...this.#options, ...from });
+    requireState(
+      optimizer,
+      come.filter((_, i) => found[i]),
+    );
+    const shapes = variables.map(({ shape }) => shape);
+    const set = new VariableSet(variables, paths, new HostStepper(optimizer, paths, shapes));
+    for (const { left, paths: taken } of donors) for (const key of taken.keys()) left.delete(key);
+    for (const { stepper } of this.#sets.filter(isEmpty)) stepper.dispose();
+    for (const { optimizer: restored } of this.#saved.filter(isEmpty)) restored.dispose();
+    this.#sets = [set, ...this.#sets.filter((one) => !isEmpty(one))];
+    this.#saved = this.#saved.filter((one) => !isEmpty(one));
+    return set;
+  }
+
+  #matched(variables: readonly Variable[], paths: readonly Path[]) {
+    const sets = this.#saved.map((saved) =>
+      saved.optimizer.internals.program.layout.leaves.flatMap(({ keys, shape }) => {
+        const path = saved.left.get(keyOf(keys as Path));
+        return path ? [{ path, shape, saved }] : [];
+      }),
+    );
+    return match(
+      sets,
+      variables.map(({ shape }, i) => ({ path: paths[i]!, shape })),
+    );
+  }
+
+  /** Lets go of sets whose variables are all gone, unless one of the name has come. */
+  #forget(come: readonly Variable[]): void {
+    const names = new Set(come.map(({ name }) => name));
+    this.#sets = this.#sets.filter(({ variables, stepper }) => {
+      if (!variables.every((variable) => variable.isDisposed && !names.has(variable.name))) return true;
+      stepper.dispose();
+      this.#paths.release(variables.map(({ name }) => name));
+      return false;
+    });
+  }
+}
+
+const isEmpty = ({ left }: { readonly left: ReadonlyMap<string, Path> }): boolean => left.size === 0;
+
+const pathsOf = (optimizer: Optimizer): Map<string, Path> =>
+  new Map(optimizer.internals.program.layout.leaves.map(({ keys }) => [keyOf(keys as Path), keys as Path]));
+
+/** @throws CheckpointError if state that was restored has found no place: labels may go by names that are others now */
+function requireState(optimizer: Optimizer, restored: readonly Path[]): void {
+  const wanted = new Set(restored.map(keyOf));
+  const { leaves } = optimizer.internals.program.layout;
+  const ends = leaves.filter(({ keys }) => wanted.has(keyOf(keys as Path))).map(({ path }) => `/${path}`);
+  const lost = optimizer.carried?.fresh.find(
+    (name) => name.startsWith("state/") && ends.some((end) => name.endsWith(end)),
+  );
+  if (lost === undefined) return;
+  optimizer.dispose();
+  throw new CheckpointError(`the checkpoint lacks "${lost}": its variable was in another group of the chain`);
+}
