@@ -280,9 +280,10 @@ export class LanestepOptimizer extends Optimizer {
 
 /** @throws TypeError for what cannot be stepped */
 function variableOf(name: string, grad: Tensor): Variable {
-  const variable = engine().registeredVariables[name];
+  const all = engine().registeredVariables;
+  const variable = Object.hasOwn(all, name) ? all[name] : undefined;
   const refuse = (what: string) => new TypeError(`applyGradients: ${show(name)} ${what}`);
-  if (!variable) throw refuse("is the name of no variable (of this copy of @tensorflow/tfjs-core)");
+  if (!variable) throw refuse("is the name of no variable");
   if (!variable.trainable) throw refuse("is a variable that is not trainable, expected no gradient or null");
   if (variable.dtype !== "float32") throw refuse(`is a variable of ${variable.dtype}, expected float32`);
   if (grad.isDisposed) throw refuse("has a gradient that was disposed of");
