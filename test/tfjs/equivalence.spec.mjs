@@ -2,42 +2,15 @@
 // Configured alike, the optimizers of TensorFlow.js and the adapter give the same losses.
 
 import { describe, expect, it } from "vitest";
-import { adadelta, adagrad, adam, adamax, chain, rmsprop, scale, sgd, stateful } from "../../src/index.ts";
+import { adadelta, adagrad, adam, adamax, rmsprop, sgd } from "../../src/index.ts";
 import { LanestepOptimizer } from "../../src/tfjs/index.ts";
+import { lateAdadelta } from "./late-adadelta.mjs";
 import { BACKENDS, batch, denseModel, tf, useBackend } from "./support.mjs";
 
 const STEPS = 50;
 
 /** Where steps are no function of a gradient's size, rounding grows: TensorFlow.js's own cpu and wasm differ by this too. */
 const ROUNDING = { rmsprop: 8e-5, centered: 3e-4 };
-
-/** Adadelta as TensorFlow.js has it: what it divides by does not hold this step's gradient yet. */
-function lateAdadelta({ learningRate = 0.001, rho = 0.95, eps = 1e-7 }) {
-  const rule = stateful(
-    (/** @type {any} */ params) => ({ g: map(params, () => 0), d: map(params, () => 0) }),
-    (/** @type {any} */ updates, /** @type {any} */ { g, d }) => {
-      const y = map(updates, (x, i, at) => (Math.sqrt(at(d)[i] + eps) / Math.sqrt(at(g)[i] + eps)) * x);
-      const mean = (/** @type {any} */ old, /** @type {any} */ tree) =>
-        map(old, (x, i, at) => rho * x + (1 - rho) * at(tree)[i] ** 2);
-      return [y, { g: mean(g, updates), d: mean(d, y) }];
-    },
-  );
-  return chain(rule, scale(-learningRate));
-}
-
-/**
- * A tree with other numbers.
- *
- * @param {any} tree
- * @param {(x: number, i: number, at: (other: any) => Float32Array) => number} fn its `at` finds the leaf of another tree
- * @param {readonly string[]} path
- * @returns {any}
- */
-function map(tree, fn, path = []) {
-  const at = (/** @type {any} */ other) => path.reduce((node, key) => node[key], other);
-  if (tree instanceof Float32Array) return tree.map((x, i) => fn(x, i, at));
-  return Object.fromEntries(Object.entries(tree).map(([key, child]) => [key, map(child, fn, [...path, key])]));
-}
 
 /** Name, TensorFlow.js's optimizer, the update that does the same, and how far losses may be apart, relatively. */
 const alike = /** @type {const} */ ([
