@@ -4,6 +4,7 @@
 import { errorOf } from "../errors.mjs";
 import { bun, deno, findWorkerd, requireInstalled } from "../installed.mjs";
 import { inBun, inDeno, inNode } from "./scripts.mjs";
+import { digitsInTensorFlow, requirePackages } from "./tensorflow.mjs";
 import { inWorkerd } from "./worker.mjs";
 
 /** @typedef {Record<string, (project: string, engine: string) => Promise<void>>} Checks */
@@ -13,6 +14,7 @@ const examples = {
   deno: [() => requireInstalled(deno), inDeno],
   bun: [() => requireInstalled(bun), inBun],
   "node-stream": [() => process.execPath, inNode],
+  "tfjs-digits": [() => requirePackages("tfjs-digits"), digitsInTensorFlow],
   worker: [findWorkerd, inWorkerd],
 };
 
