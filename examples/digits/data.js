@@ -79,11 +79,12 @@ export function toBatch(digits) {
 /**
  * A copy in random order (Fisher and Yates' shuffle).
  *
- * @param {readonly Digit[]} digits
+ * @template T
+ * @param {readonly T[]} items
  * @param {Random} random
  */
-export function shuffled(digits, random) {
-  const order = [...digits];
+export function shuffled(items, random) {
+  const order = [...items];
   for (let last = order.length - 1; last > 0; last--) {
     const other = Math.floor(random() * (last + 1));
     [order[last], order[other]] = [order[other], order[last]];
