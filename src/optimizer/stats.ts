@@ -1,6 +1,7 @@
 import type { Engine } from "../backends/backend.ts";
 import { option } from "../options.ts";
 import type { Runner } from "../program/runner.ts";
+import type { StepValues } from "../program/values.ts";
 import type { OptimizerParts } from "./optimizer.ts";
 
 /** Norms of one leaf. */
@@ -45,7 +46,8 @@ export const toldSpec = {
 };
 
 /** What statistics are made of. */
-export type StatsParts = Pick<OptimizerParts, "program" | "host" | "values" | "keepsUpdates"> & {
+export type StatsParts = Pick<OptimizerParts, "program" | "host" | "keepsUpdates"> & {
+  readonly values: readonly Pick<StepValues, "options">[];
   readonly engine: Pick<Engine, "squares">;
   readonly runner: Pick<Runner, "norms" | "factors">;
 };

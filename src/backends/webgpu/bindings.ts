@@ -46,7 +46,7 @@ export function matchBindings(
       tree,
     );
     if (given === undefined || given === null) {
-      if (isOptional(leaf)) return null;
+      if (leaf.length === 0 || isOptional(leaf)) return null;
       throw new TreeMismatchError(`${where} is missing`);
     }
     if (!isBinding(given)) throw new TypeError(`${where} is ${show(given)}, expected { buffer, offset, size }`);
@@ -56,7 +56,8 @@ export function matchBindings(
     if (size < needed || offset + needed > buffer.size) {
       throw new TreeMismatchError(`${where} has ${size} bytes, expected ${needed}`);
     }
-    if (offset % 4 !== 0) throw new RangeError(`${where} begins at byte ${offset}, expected a multiple of 4`);
+    if (offset < 0 || offset % 4 !== 0)
+      throw new RangeError(`${where} begins at byte ${offset}, expected a multiple of 4`);
     if ((buffer.usage & bits) !== bits) {
       throw new RangeError(`${where}: its buffer lacks a usage: it takes ${words}`);
     }

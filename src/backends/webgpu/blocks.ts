@@ -70,7 +70,7 @@ export class Blocks {
   travel(encoder: GPUCommandEncoder, record: () => void): void {
     const copies: { page: Page; staging: GPUBuffer }[] = [];
     const stage = (page: Page) => {
-      const size = page.words.byteLength;
+      const size = page.used;
       const staging = this.#gpu.device.createBuffer({ size, usage: usage.copySrc, mappedAtCreation: true });
       encoder.copyBufferToBuffer(staging, 0, page.buffer, 0, size);
       copies.push({ page, staging });
@@ -78,7 +78,7 @@ export class Blocks {
     this.#pages.forEach(stage);
     record();
     for (const { page, staging } of copies) {
-      new Uint32Array(staging.getMappedRange()).set(page.words);
+      new Uint32Array(staging.getMappedRange()).set(page.words.subarray(0, staging.size / 4));
       staging.unmap();
     }
   }

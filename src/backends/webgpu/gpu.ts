@@ -1,5 +1,6 @@
 // A device, and what all optimizers on it share: pipelines, by the text of their shaders.
 
+import { DeviceLostError } from "../../errors.ts";
 import type { Measured } from "./auto.ts";
 
 /** GPUBufferUsage and GPUMapMode: not every engine has them as globals. */
@@ -15,6 +16,8 @@ export class Gpu {
   /** From how many parameters on it is faster than the host: see auto.ts. */
   measured: Promise<Measured> | null = null;
   readonly #pipelines = new Map<string, GPUComputePipeline>();
+  /** Those that optimizers wait for that are made at once. */
+  readonly #compiling = new Map<string, Promise<void>>();
 
   private constructor(device: GPUDevice) {
     this.device = device;
@@ -32,12 +35,7 @@ export class Gpu {
   /** Compiles what is not there yet, side by side. */
   async compile(texts: Iterable<string>): Promise<void> {
     const missing = [...new Set(texts)].filter((text) => !this.#pipelines.has(text));
-    const made = await Promise.all(
-      missing.map((text) => this.device.createComputePipelineAsync(this.#descriptor(text))),
-    );
-    missing.forEach((text, i) => {
-      this.#pipelines.set(text, made[i]!);
-    });
+    await Promise.all(missing.map((text) => this.#compiling.get(text) ?? this.#compile(text)));
   }
 
   pipeline(text: string): GPUComputePipeline {
@@ -46,7 +44,28 @@ export class Gpu {
     return pipeline;
   }
 
+  #compile(text: string): Promise<void> {
+    const compiling = this.device
+      .createComputePipelineAsync(this.#descriptor(text))
+      .then((pipeline) => {
+        this.#pipelines.set(text, pipeline);
+      })
+      .finally(() => this.#compiling.delete(text));
+    this.#compiling.set(text, compiling);
+    return compiling;
+  }
+
   #descriptor(code: string): GPUComputePipelineDescriptor {
     return { layout: "auto", compute: { module: this.device.createShaderModule({ code }), entryPoint: "main" } };
   }
+}
+
+export const lostError = (why: string) =>
+  new DeviceLostError(`the device is lost (${why}): restore the last checkpoint on another`);
+
+/** An error, or that the device is lost, if this is why. */
+export async function orLost(gpu: Gpu, error: unknown): Promise<unknown> {
+  // The device may say so a little later than its buffers.
+  await Promise.race([gpu.device.lost, new Promise((resolve) => setTimeout(resolve))]);
+  return gpu.lost ? lostError(gpu.lost) : error;
 }

@@ -2,7 +2,7 @@
 
 import { joinChunks } from "../../checkpoint/safetensors.ts";
 import { checkpointOf, type SaveOptions } from "../../checkpoint/save.ts";
-import { DeviceLostError, DisposedError, StateError } from "../../errors.ts";
+import { DisposedError, StateError } from "../../errors.ts";
 import type { CarryReport, Source } from "../../optimizer/carry.ts";
 import { sourceOf } from "../../optimizer/from.ts";
 import type { LoadOptions, RuleState, SnapshotName } from "../../optimizer/optimizer.ts";
@@ -15,16 +15,16 @@ import type { Runner } from "../../program/runner.ts";
 import type { Host, StepValues } from "../../program/values.ts";
 import { show } from "../../show.ts";
 import { buildTree, type LayoutLeaf, matchTree } from "../../tree/layout.ts";
-import type { FoundLeaf } from "../../tree/leaf.ts";
 import { displayPath } from "../../tree/path.ts";
 import type { Gradients, Views } from "../../tree/types.ts";
 import type { Told } from "../../updates/rule.ts";
 import type { BackendInfo, PlaneId } from "../backend.ts";
 import { holdsBindings, matchBindings, uses } from "./bindings.ts";
+import { checkCopies, copyPlaces, writeFound } from "./copies.ts";
 import type { GpuEngine } from "./engine.ts";
-import type { Gpu } from "./gpu.ts";
+import { type Gpu, lostError, orLost } from "./gpu.ts";
 import { HostPlanes } from "./host-planes.ts";
-import type { Place, Planes } from "./planes.ts";
+import type { Planes } from "./planes.ts";
 import type { Tables } from "./tables.ts";
 import type { GpuBindings, GpuDevice, GpuEncoder, GpuPlaces } from "./types.ts";
 
@@ -112,7 +112,11 @@ export class GpuOptimizer<T = unknown> {
    * @returns as {@link step}
    */
   encode(encoder: GpuEncoder, grads?: GpuBindings<T>, told?: Told): boolean {
-    const changed = this.#run("encode", grads, told, "apply", encoder as GPUCommandEncoder);
+    const given = encoder as GPUCommandEncoder;
+    if (typeof given?.beginComputePass !== "function") {
+      throw new TypeError(`encode: encoder is ${show(given)}, expected a GPUCommandEncoder`);
+    }
+    const changed = this.#run("encode", grads, told, "apply", given);
     if (changed) this.#host.count += 1;
     return changed;
   }
@@ -178,8 +182,15 @@ export class GpuOptimizer<T = unknown> {
 
   /** What the last step was like: see `Optimizer.stats`. Norms are of what stands on the device when all steps are done. */
   async stats(): Promise<Stats> {
-    const { program, host, values, engine, tables, gpu, runner, keepsUpdates } = this.#living();
+    const parts = this.#living();
+    const { program, engine, tables, gpu, keepsUpdates } = parts;
     const isUpdated = this.#phase === "updated";
+    // Steps may go on while sums are waited for.
+    const host = { ...parts.host, memories: [...parts.host.memories] };
+    const values = parts.values.map(({ options }) => ({ options: [...options] }));
+    const norms = [...parts.runner.norms];
+    const ratios = [...parts.runner.factors];
+    const ran = this.#ran;
     const ids = [
       ...(isUpdated ? [] : ["grads" as const]),
       "params" as const,
@@ -192,15 +203,16 @@ export class GpuOptimizer<T = unknown> {
       engine.passes.scalars.upload();
     };
     const { squares, factors } = await this.#guard(tables.read(gpu, record));
-    if (this.#ran) {
+    if (ran) {
       for (const { rule, index } of program.chain.all) {
         if (rule.kind !== "norm" || rule.scope !== "tree") continue;
         const at = tables.ofRule(index);
-        runner.factors[index] = factors[at.factor]!;
+        ratios[index] = factors[at.factor]!;
         const { order } = program.chain.all[index]!.options as { order?: number };
-        runner.norms[index] = order === Number.POSITIVE_INFINITY ? Number.NaN : factors[at.norm]!;
+        norms[index] = order === Number.POSITIVE_INFINITY ? Number.NaN : factors[at.norm]!;
       }
     }
+    const runner = { norms, factors: ratios };
     return statsOf({ program, host, values, engine: { squares }, runner, keepsUpdates }, isUpdated);
   }
 
@@ -241,6 +253,7 @@ export class GpuOptimizer<T = unknown> {
       for (const id of ["params", ...program.slots.keys()] as const) views.leaves(id);
       await this.#guard(kept.download(gpu, planes));
       const { load } = await import("../../checkpoint/restore.ts");
+      this.#living();
       const report = load({ ...parts, views, ready: () => {} }, bytes, options);
       kept.upload(planes);
       return report;
@@ -258,7 +271,10 @@ export class GpuOptimizer<T = unknown> {
     return source;
   }
 
-  /** Frees the buffers that lanestep made. All but `count` and `backend` throws DisposedError then. */
+  /**
+   * Frees the buffers that lanestep made: submit before what was encoded. All but `count` and `backend` throws
+   * DisposedError then.
+   */
   dispose(): void {
     if (!this.#parts) return;
     const { planes, tables, engine } = this.#parts;
@@ -288,6 +304,7 @@ export class GpuOptimizer<T = unknown> {
       // Numbers of the host would be on the device before the caller submits what was encoded.
       const isBound = grads !== undefined && (given !== null || holdsBindings(grads));
       const places = isBound ? matchBindings(layout, grads, "grads", uses.source, isOptional) : null;
+      if (places) checkCopies(planes, program, places);
       if (grads !== undefined && !places) {
         writeFound(planes, "grads", program, matchTree(layout, grads, "grads", isOptional));
       }
@@ -329,10 +346,7 @@ export class GpuOptimizer<T = unknown> {
     try {
       return await pending;
     } catch (error) {
-      // The device may say so a little later than its buffers.
-      await Promise.race([gpu.device.lost, new Promise((resolve) => setTimeout(resolve))]);
-      if (gpu.lost) throw lostError(gpu.lost);
-      throw error;
+      throw await orLost(gpu, error);
     }
   }
 
@@ -365,45 +379,9 @@ export class GpuOptimizer<T = unknown> {
   }
 }
 
-export const lostError = (why: string) =>
-  new DeviceLostError(`the device is lost (${why}): restore the last checkpoint on another`);
-
 const busy: Record<Exclude<Phase, "ready">, string> = {
   updated: "between update() and apply(): the gradients are updates that wait for apply()",
   running: "from inside a rule or schedule of the same optimizer",
   averaged: "while the average stands in the parameters: swapAverage() puts them back",
   busy: "while load() is under way",
 };
-
-/** Copies gradients from where the caller has them, unless that is where they are wanted. */
-function copyPlaces(
-  encoder: GPUCommandEncoder,
-  planes: Planes,
-  { layout }: Program,
-  places: readonly (Place | null)[],
-): void {
-  layout.leaves.forEach((leaf, i) => {
-    const source = places[i];
-    if (!source) return;
-    for (const { place, from, length } of planes.ofLeaf("grads", leaf)) {
-      const offset = source.offset + from * 4;
-      if (place.buffer === source.buffer && place.offset === offset) continue;
-      encoder.copyBufferToBuffer(source.buffer, offset, place.buffer, place.offset, length * 4);
-    }
-  });
-}
-
-/** @internal Sends leaves of the host up; those that are absent are left alone. */
-export function writeFound(
-  planes: Planes,
-  id: "params" | "grads",
-  { layout }: Program,
-  found: readonly (FoundLeaf | undefined)[],
-): void {
-  layout.leaves.forEach((leaf, i) => {
-    const data = found[i]?.data ?? null;
-    if (data === null || leaf.length === 0) return;
-    const values = typeof data === "number" ? Float32Array.of(data) : Float32Array.from(data);
-    planes.write(id, leaf, values);
-  });
-}

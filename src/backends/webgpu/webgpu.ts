@@ -12,11 +12,12 @@ import type { FoundLeaf } from "../../tree/leaf.ts";
 import type { BackendInfo, PlaneId } from "../backend.ts";
 import { choose } from "./auto.ts";
 import { matchBindings, uses } from "./bindings.ts";
+import { writeFound } from "./copies.ts";
 import { checkDevice, sharedDevice } from "./device.ts";
 import { GpuEngine } from "./engine.ts";
-import { Gpu } from "./gpu.ts";
+import { Gpu, lostError, orLost } from "./gpu.ts";
 import { HostPlanes } from "./host-planes.ts";
-import { GpuOptimizer, lostError, writeFound } from "./optimizer.ts";
+import { GpuOptimizer } from "./optimizer.ts";
 import { deviceLayout, type Given, Planes } from "./planes.ts";
 import { Tables } from "./tables.ts";
 import type { GpuInitOptions } from "./types.ts";
@@ -109,40 +110,55 @@ async function startGpu<T>(
   ];
   const { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage } = device.limits;
   const merges = groups.some((group) => bindingsOf(group) > maxStorageBuffersPerShaderStage);
-  device.pushErrorScope("validation");
-  device.pushErrorScope("out-of-memory");
-  const planes = new Planes(gpu, program, ids, places, merges, Math.min(maxStorageBufferBindingSize, maxBufferSize));
-  const tables = new Tables(gpu, program, planes.pieces);
-  const errors = [await device.popErrorScope(), await device.popErrorScope()];
-  const values = program.groups.map((group, g) => new StepValues(group, program.births[g]!));
-  const backend: BackendInfo = Object.freeze({ name: "webgpu", path: "shaders", reason });
-  const engine = new GpuEngine(gpu, program, values, planes, tables, keepsUpdates, backend);
+  const room = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+  const made: { destroy(): void }[] = [];
   try {
-    const [error] = errors.filter((error) => error !== null);
+    device.pushErrorScope("validation");
+    device.pushErrorScope("out-of-memory");
+    let planes: Planes;
+    let tables: Tables;
+    let errors: Promise<(GPUError | null)[]>;
+    try {
+      planes = new Planes(gpu, program, ids, places, merges, room);
+      made.push(planes);
+      tables = new Tables(gpu, program, planes.pieces);
+      made.push(tables);
+    } finally {
+      // Both at once: others may open theirs while these are waited for.
+      errors = Promise.all([device.popErrorScope(), device.popErrorScope()]);
+    }
+    const error = (await errors).find((error) => error !== null);
     if (error) throw new RangeError(`the device has no room for ${planes.bytes} bytes of planes: ${error.message}`);
+    const values = program.groups.map((group, g) => new StepValues(group, program.births[g]!));
+    const backend: BackendInfo = Object.freeze({ name: "webgpu", path: "shaders", reason });
+    const engine = new GpuEngine(gpu, program, values, planes, tables, keepsUpdates, backend);
+    made.push(engine.passes);
     await engine.compile();
     if (gpu.lost) throw lostError(gpu.lost);
+    const host = plan?.host ?? newHost(program.chain);
+    let carried = null;
+    if (source) {
+      const kept = new HostPlanes(program);
+      const views = new PlaneViews(program, kept);
+      views.leaves("params");
+      // New leaves in buffers of the caller's have the values of these, unless others were given.
+      if (places.params) await kept.download(gpu, planes);
+      writeLeaves(views.leaves("params"), found);
+      carried = carry(program, views, source);
+      kept.upload(planes);
+    } else {
+      writeFound(planes, "params", program, found);
+      slots.forEach(({ initial }, slot) => {
+        if (initial === "params") planes.copy("params", slot);
+        else if (initial !== 0) planes.fill(slot, initial);
+      });
+    }
+    const runner = new Runner(program, engine, values, host);
+    return new GpuOptimizer<T>({ gpu, program, host, values, engine, planes, tables, runner, keepsUpdates }, carried);
   } catch (error) {
-    for (const own of [planes, tables, engine.passes]) own.destroy();
-    throw error;
+    for (const own of made) own.destroy();
+    throw await orLost(gpu, error);
   }
-  const host = plan?.host ?? newHost(program.chain);
-  let carried = null;
-  if (source) {
-    const kept = new HostPlanes(program);
-    const views = new PlaneViews(program, kept);
-    writeLeaves(views.leaves("params"), found);
-    carried = carry(program, views, source);
-    kept.upload(planes);
-  } else {
-    writeFound(planes, "params", program, found);
-    slots.forEach(({ initial }, slot) => {
-      if (initial === "params") planes.copy("params", slot);
-      else if (initial !== 0) planes.fill(slot, initial);
-    });
-  }
-  const runner = new Runner(program, engine, values, host);
-  return new GpuOptimizer<T>({ gpu, program, host, values, engine, planes, tables, runner, keepsUpdates }, carried);
 }
 
 /** At most so many storage buffers a loop takes, with chunks and factors; other passes take fewer. */
