@@ -20,6 +20,8 @@ interface Entry<Spec extends OptionSpec, Slot extends string = never> {
   readonly slots: { readonly [slot in Slot]: PlaneSlot<Spec> };
   /** Of `wasm` against `reference` on the same input and state, relative to the terms that a result is added up from. */
   readonly tolerance: number;
+  /** The same of `webgpu`, where it is another. */
+  readonly deviceTolerance?: number;
 }
 
 export type Numbers = { readonly [name: string]: number };

@@ -33,6 +33,7 @@ export const trustRatioRule = {
   },
   // Of two norms: see clipByGlobalNorm.
   tolerance: 1.6e-5,
+  deviceTolerance: 4e-6,
 } as const satisfies NormRule<typeof spec>;
 
 /**
