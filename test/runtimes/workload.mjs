@@ -45,7 +45,7 @@ import {
 } from "lanestep";
 import { join, linear, oneCycle, piecewiseConstant, sgdr, warmupCosine } from "lanestep/schedules";
 
-/** @typedef {"linked" | "warmed" | "tiles" | "reference"} Path */
+/** @typedef {import("lanestep").BackendInfo["path"]} Path */
 /**
  * Modules that were compiled ahead: `lanestep/kernels.wasm`, `lanestep/warmed.wasm`, and the loops of `updates`, which
  * `npx lanestep bake workload.mjs --export updates` links.
