@@ -7,16 +7,18 @@ import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { kill, killedWithUs, makeFolder, removeFolder, UNHANDLED } from "../cleanup.mjs";
+import { kill, killedWithUs, makeFolder, removeFolder } from "../cleanup.mjs";
 import { output } from "../processes.mjs";
-import { ARGS, findChromium, findProgram } from "./chromium.mjs";
+import { findProgram, launchChromium } from "./chromium.mjs";
 
 /** @typedef {import("./server.mjs").Browser} Browser */
 
-/** @type {import("./server.mjs").Open} */
-export async function openChromium(url) {
-  const { chromium } = await import("playwright-core");
-  const browser = await chromium.launch({ executablePath: findChromium(), args: ARGS, ...UNHANDLED });
+/**
+ * A page of a browser.
+ * @param {import("playwright-core").Browser} browser
+ * @returns what rejects when it ends by itself, or has an error to tell
+ */
+export async function newPage(browser) {
   const page = await browser.newPage();
   /** @type {Promise<never>} */
   const ended = new Promise((_, reject) => {
@@ -24,6 +26,13 @@ export async function openChromium(url) {
     page.on("crash", () => reject(new Error("the page crashed")));
   });
   ended.catch(() => {}); // before anybody waits for it
+  return { page, ended };
+}
+
+/** @type {import("./server.mjs").Open} */
+export async function openChromium(url) {
+  const browser = await launchChromium();
+  const { page, ended } = await newPage(browser);
   await page.goto(url);
   return { version: browser.version(), ended, close: () => browser.close() };
 }

@@ -2,8 +2,8 @@
 // What visitors do with the page: by mouse, keys and finger, in two tabs, and where something is in their way.
 
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
 import { restored } from "../../../../examples/browser/fine-tuning.js";
+import { accessible } from "../accessible.mjs";
 import {
   answer,
   drawByMouse,
@@ -24,8 +24,6 @@ import {
 /** @typedef {import("./visitor.mjs").Visitor} Visitor */
 /** @typedef {(visitor: Visitor) => Promise<void>} Body */
 
-const axe = createRequire(import.meta.url).resolve("axe-core");
-
 /** Learns one digit. @param {Page} page */
 async function learnOne(page) {
   await ready(page);
@@ -41,17 +39,6 @@ async function learnOne(page) {
 async function startOver(page) {
   await page.getByRole("button", { name: "Start over …" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Start over" }).click();
-}
-
-/** Nothing that axe finds wrong, as the page is now. @param {Page} page @param {string} where */
-async function accessible(page, where) {
-  if (!(await page.evaluate("'axe' in window"))) await page.addScriptTag({ path: axe });
-  /** @type {{ id: string, nodes: { html: string, failureSummary: string }[] }[]} */
-  const violations = await page.evaluate("axe.run().then(({ violations }) => violations)");
-  const found = violations.flatMap(({ id, nodes }) =>
-    nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`),
-  );
-  assert.deepEqual(found, [], where);
 }
 
 /** What has the focus; by keys it is seen there. @param {Page} page */
