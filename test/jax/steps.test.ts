@@ -175,6 +175,15 @@ describe("references", () => {
     expect(referencesOf(sum)).toEqual(times(1));
   });
 
+  it("a pair of functions: the parameters are those that update is given, not those it made", () => {
+    const solver = gradientTransformation(adamw({ learningRate: 1, decay: 0.5 }));
+    const state = solver.init({ w: np.array([2, 4]) });
+    const zeros = () => ({ w: np.zeros([2]) });
+    const [decayed, next] = solver.update(zeros(), state, { w: np.array([20, 40]) });
+    expect(decayed.w.js()).toEqual([-10, -20]);
+    expect(solver.update(zeros(), next)[0].w.js()).toEqual([-5, -10]); // of 20 - 10 and 40 - 20
+  });
+
   it("gradients that jit and grad have yet to compute", async () => {
     const loss = (p: { w: np.Array }) => np.square(p.w).sum();
     const optimizer = await JaxOptimizer.init(lanestep.sgd({ learningRate: 0.25 }), { w: np.array([1, -2]) });
