@@ -1,5 +1,5 @@
 // @ts-check
-// For a page whose import map has "@jax-js/jax": lanestep/jax on devices of jax-js that only browsers have.
+// For page.html, served from the root of the repository: lanestep/jax on devices of jax-js that only browsers have.
 
 import * as jax from "@jax-js/jax";
 
