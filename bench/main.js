@@ -26,7 +26,8 @@ One of these instead:
 
   --rules   every rule and every named optimizer, against native C of the same and what bounds both;
             --only <part of a name>, once or more often, picks some
-  --peers   the same step in TensorFlow.js, jax-js, PyTorch and Optax, as far as they are installed
+  --peers   the same step in TensorFlow.js, jax-js, PyTorch and Optax, as far as they are installed, and lanestep's
+            adapters in the first two, in Node and in Chromium
   --curves  scaling curves over parameters, leaves, rules in a chain, and memory
   --engines the core of it on Node, Deno and Bun; they come with \`npm ci --prefix test/runtimes\``;
 
@@ -75,4 +76,4 @@ const [run = core] = [
   ...(options.curves ? [curves] : []),
   ...(options.engines ? [engines] : []),
 ];
-process.exitCode = run(machine, options) ? 0 : 1;
+process.exitCode = (await run(machine, options)) ? 0 : 1;

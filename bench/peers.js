@@ -4,6 +4,7 @@
 /** @import { PeersPlan, PeersResult } from "./peers-table.js" */
 
 import os from "node:os";
+import { adaptersTable, measureAdapters } from "./adapters/index.js";
 import { catalogue } from "./peers/catalogue.js";
 import { peersTable } from "./peers-table.js";
 import { runCase, writeResults } from "./run-case.js";
@@ -15,9 +16,9 @@ const ROUNDS = 15;
 /**
  * @param {object} machine
  * @param {{ quick?: boolean | undefined }} options
- * @returns {boolean}
+ * @returns {Promise<boolean>}
  */
-export function peers(machine, { quick }) {
+export async function peers(machine, { quick }) {
   /** @type {string[]} */
   const names = [];
   /** @type {string[]} */
@@ -56,8 +57,18 @@ export function peers(machine, { quick }) {
   console.log(`\nns a parameter; × the peer's time over lanestep's, above 1 lanestep is faster; ${ROUNDS} rounds`);
   console.log(`\nclipping and adamw\n${peersTable(results, "clipped", missing, ROUNDS)}`);
   console.log(`\nadamw alone\n${peersTable(results, "plain", missing, ROUNDS)}`);
+  const { adapters, missing: missingAdapters } = await measureAdapters({ quick, rounds: quick ? 5 : ROUNDS });
+  console.log(`\nAdam alone, in the libraries with and without lanestep's adapters\n${adaptersTable(adapters)}`);
   const loads = { loadBefore, loadAfter: os.loadavg() };
-  const all = { date: new Date().toISOString(), machine, versions, missing, ...loads, results };
+  const all = {
+    date: new Date().toISOString(),
+    machine,
+    versions,
+    missing: [...missing, ...missingAdapters],
+    ...loads,
+    results,
+    adapters,
+  };
   console.log(`\nwritten to ${writeResults(all, "peers-")}`);
   return true;
 }

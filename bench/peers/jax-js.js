@@ -1,5 +1,5 @@
 // @ts-check
-// jax-js on its WebAssembly backend: one jitted step, which it compiles to a kernel a leaf and result.
+// jax-js on its WebAssembly backend: one jitted step, which it compiles to a kernel a leaf and result; or eager operations.
 
 /** @import { Peer } from "../measure.js" */
 
@@ -46,6 +46,7 @@ function adamw(params, means, squares, grads, correction1, correction2) {
   const newParams = params.map((param, leaf) => {
     const divisor = np.sqrt(newSquares[leaf].ref.div(correction2.ref).add(epsRoot)).add(eps);
     const direction = newMeans[leaf].ref.div(correction1.ref).div(divisor);
+    if (decay === 0) return param.sub(direction.mul(learningRate));
     return param.ref.sub(direction.add(param.mul(decay)).mul(learningRate));
   });
   correction1.dispose();
@@ -53,15 +54,17 @@ function adamw(params, means, squares, grads, correction1, correction2) {
   return [newParams, newMeans, newSquares];
 }
 
-const plainStep = jit(adamw);
-const clippedStep = jit(
-  /** @type {typeof adamw} */
-  ((params, means, squares, grads, ...corrections) => adamw(params, means, squares, clipped(grads), ...corrections)),
-);
+/** @type {typeof adamw} */
+const clippedAdamw = (params, means, squares, grads, ...corrections) =>
+  adamw(params, means, squares, clipped(grads), ...corrections);
+
+const eager = { plain: adamw, clipped: clippedAdamw };
+const jitted = { plain: jit(adamw), clipped: jit(clippedAdamw) };
 
 /** @implements {Peer} */
 export class JaxJsPeer {
   #lengths;
+  #steps;
   #count = 0;
   /** Parameters and both moments. */
   #state = /** @type {Leaves[]} */ ([]);
@@ -71,9 +74,10 @@ export class JaxJsPeer {
    * @param {string} name
    * @param {number[]} lengths of the leaves
    */
-  constructor(name, lengths) {
+  constructor(name, lengths, { isJitted = true } = {}) {
     this.name = name;
     this.#lengths = lengths;
+    this.#steps = isJitted ? jitted : eager;
   }
 
   async reset() {
@@ -108,7 +112,7 @@ export class JaxJsPeer {
     const [params, means, squares] = this.#state;
     const grads = this.#grads.map((grad) => grad.ref);
     const corrections = [np.array(1 - ADAM.b1 ** this.#count), np.array(1 - ADAM.b2 ** this.#count)];
-    const step = clip ? clippedStep : plainStep;
+    const step = clip ? this.#steps.clipped : this.#steps.plain;
     this.#state = step(params, means, squares, grads, corrections[0], corrections[1]);
   }
 
