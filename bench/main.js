@@ -27,7 +27,7 @@ One of these instead:
   --rules   every rule and every named optimizer, against native C of the same and what bounds both;
             --only <part of a name>, once or more often, picks some
   --peers   the same step in TensorFlow.js, jax-js, PyTorch and Optax, as far as they are installed, and lanestep's
-            adapters in the first two, in Node and in Chromium
+            adapters in the first two, in Node and in Chromium; --only as above
   --curves  scaling curves over parameters, leaves, rules in a chain, and memory
   --engines the core of it on Node, Deno and Bun; they come with \`npm ci --prefix test/runtimes\``;
 

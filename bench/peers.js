@@ -5,6 +5,7 @@
 
 import os from "node:os";
 import { adaptersTable, measureAdapters } from "./adapters/index.js";
+import { TOLERANCE } from "./contest.js";
 import { catalogue } from "./peers/catalogue.js";
 import { peersTable } from "./peers-table.js";
 import { runCase, writeResults } from "./run-case.js";
@@ -15,17 +16,19 @@ const ROUNDS = 15;
 
 /**
  * @param {object} machine
- * @param {{ quick?: boolean | undefined }} options
+ * @param {{ quick?: boolean | undefined, only?: string[] | undefined }} options `only`: parts of the names of the peers
  * @returns {Promise<boolean>}
  */
-export async function peers(machine, { quick }) {
+export async function peers(machine, { quick, only = [] }) {
+  const isWanted = (/** @type {string} */ name) => only.length === 0 || only.some((part) => name.includes(part));
+  const wanted = catalogue.filter(({ name }) => isWanted(name));
   /** @type {string[]} */
   const names = [];
   /** @type {string[]} */
   const missing = [];
   /** @type {Record<string, string>} */
   const versions = {};
-  for (const { name, availability } of catalogue) {
+  for (const { name, availability } of wanted) {
     const found = availability();
     if ("versions" in found) {
       names.push(name);
@@ -35,7 +38,6 @@ export async function peers(machine, { quick }) {
       console.log(`NO ${name}: ${found.missing}; to have it: ${found.remedy}`);
     }
   }
-  for (const [name, version] of Object.entries(versions)) console.log(`${name} ${version}`);
   const loadBefore = os.loadavg();
 
   const sizes = [
@@ -44,27 +46,37 @@ export async function peers(machine, { quick }) {
     { length: M, leaves: true, checkedSteps: 2, fewRounds: 5 },
     { length: 16 * M, leaves: false, checkedSteps: 2, fewRounds: 3 }, // the slowest takes seconds for one
   ];
-  const results = (quick ? sizes.slice(0, 1) : sizes).map((each) => {
+  const results = (wanted.length === 0 ? [] : quick ? sizes.slice(0, 1) : sizes).map((each) => {
     /** @type {PeersPlan} */
     const plan = { ...each, rounds: ROUNDS, names };
     return /** @type {PeersResult} */ (runCase("peers", [JSON.stringify(plan)]));
   });
 
+  const rounds = quick ? 5 : ROUNDS;
+  const { adapters, ...found } = await measureAdapters({ quick, rounds, isWanted });
+  Object.assign(versions, found.versions);
+
+  for (const [name, version] of Object.entries(versions)) console.log(`${name} ${version}`);
+
   const [first] = results;
-  console.log(`backend: ${first?.backend.name}, ${first?.backend.path}`);
-  console.log(`checked: all parameters within ${first?.checked.tolerance} of the largest, before anything is timed`);
+  if (first) console.log(`backend: ${first.backend.name}, ${first.backend.path}`);
+  console.log(`checked: all parameters within ${TOLERANCE} of the largest, before anything is timed`);
   console.log(`load of the machine: ${loadBefore[0]?.toFixed(1)} before, ${os.loadavg()[0]?.toFixed(1)} after`);
-  console.log(`\nns a parameter; × the peer's time over lanestep's, above 1 lanestep is faster; ${ROUNDS} rounds`);
-  console.log(`\nclipping and adamw\n${peersTable(results, "clipped", missing, ROUNDS)}`);
-  console.log(`\nadamw alone\n${peersTable(results, "plain", missing, ROUNDS)}`);
-  const { adapters, missing: missingAdapters } = await measureAdapters({ quick, rounds: quick ? 5 : ROUNDS });
-  console.log(`\nAdam alone, in the libraries with and without lanestep's adapters\n${adaptersTable(adapters)}`);
+  console.log("\nns a parameter; × the peer's time over lanestep's, above 1 lanestep is faster");
+  if (first) {
+    console.log(`${ROUNDS} rounds`);
+    console.log(`\nclipping and adamw\n${peersTable(results, "clipped", missing, ROUNDS)}`);
+    console.log(`\nadamw alone\n${peersTable(results, "plain", missing, ROUNDS)}`);
+  }
+  console.log(
+    `\nAdam alone, in the libraries with and without lanestep's adapters; ${rounds} rounds\n${adaptersTable(adapters, rounds)}`,
+  );
   const loads = { loadBefore, loadAfter: os.loadavg() };
   const all = {
     date: new Date().toISOString(),
     machine,
     versions,
-    missing: [...missing, ...missingAdapters],
+    missing: [...missing, ...found.missing],
     ...loads,
     results,
     adapters,

@@ -3,8 +3,8 @@
 
 /** @import { AdapterPlan, AdapterResult } from "./contenders.js" */
 
-import { existsSync } from "node:fs";
 import { leafLengths } from "../own/lanestep.js";
+import { fromNpm } from "../peers/catalogue.js";
 import { runCase } from "../run-case.js";
 import { size } from "../table.js";
 
@@ -13,22 +13,15 @@ const M = 1 << 20;
 
 /** @typedef {{ engine: string, length: number, leaves: number, plan: AdapterPlan, result: AdapterResult & { version: string } }} AdapterRow */
 
+const TENSORFLOW = ["core", "backend-cpu", "backend-wasm"].map((part) => `@tensorflow/tfjs-${part}`);
+const IN_CHROMIUM = [...TENSORFLOW, "playwright-core"];
+
 /** @type {{ engine: "node" | "chromium", library: "tensorflow" | "jax", backend: string, needs: string[] }[]} */
 const PLACES = [
-  { engine: "node", library: "tensorflow", backend: "wasm", needs: ["@tensorflow/tfjs-backend-wasm"] },
-  { engine: "node", library: "tensorflow", backend: "cpu", needs: ["@tensorflow/tfjs-backend-cpu"] },
-  {
-    engine: "chromium",
-    library: "tensorflow",
-    backend: "wasm",
-    needs: ["@tensorflow/tfjs-backend-wasm", "playwright-core"],
-  },
-  {
-    engine: "chromium",
-    library: "tensorflow",
-    backend: "cpu",
-    needs: ["@tensorflow/tfjs-backend-cpu", "playwright-core"],
-  },
+  { engine: "node", library: "tensorflow", backend: "wasm", needs: TENSORFLOW },
+  { engine: "node", library: "tensorflow", backend: "cpu", needs: TENSORFLOW },
+  { engine: "chromium", library: "tensorflow", backend: "wasm", needs: IN_CHROMIUM },
+  { engine: "chromium", library: "tensorflow", backend: "cpu", needs: IN_CHROMIUM },
   { engine: "node", library: "jax", backend: "wasm", needs: ["@jax-js/jax"] },
 ];
 
@@ -40,22 +33,27 @@ const SIZES = [
 ];
 
 /**
- * @param {{ quick?: boolean | undefined, rounds: number }} options
- * @returns {Promise<{ adapters: AdapterRow[], missing: string[] }>}
+ * @param {{ quick?: boolean | undefined, rounds: number, isWanted: (name: string) => boolean }} options
+ * @returns {Promise<{ adapters: AdapterRow[], missing: string[], versions: Record<string, string> }>}
  */
-export async function measureAdapters({ quick, rounds }) {
+export async function measureAdapters({ quick, rounds, isWanted }) {
   /** @type {AdapterRow[]} */
   const adapters = [];
   /** @type {string[]} */
   const missing = [];
+  /** @type {Record<string, string>} */
+  const versions = {};
   for (const { engine, library, backend, needs } of PLACES) {
     const name = `${library === "jax" ? "lanestep/jax" : "lanestep/tfjs"}, ${backend}, ${engine}`;
-    const reason = await missingOf(engine, needs);
-    if (reason) {
+    if (!isWanted(name)) continue;
+    const found = fromNpm(needs);
+    const reason = "missing" in found ? `${found.missing}; to have it: ${found.remedy}` : await missingOf(engine);
+    if ("missing" in found || reason) {
       missing.push(name);
       console.log(`NO ${name}: ${reason}`);
       continue;
     }
+    Object.assign(versions, found.versions);
     for (const { length, leaves, checkedSteps } of quick ? SIZES.slice(0, 1) : SIZES) {
       const lengths = leaves ? leafLengths(length) : [length];
       /** @type {AdapterPlan} */
@@ -64,16 +62,11 @@ export async function measureAdapters({ quick, rounds }) {
       adapters.push({ engine, length, leaves: lengths.length, plan, result });
     }
   }
-  return { adapters, missing };
+  return { adapters, missing, versions };
 }
 
-/**
- * @param {string} engine
- * @param {string[]} needs
- */
-async function missingOf(engine, needs) {
-  const missing = needs.find((name) => !existsSync(new URL(`../peers/node_modules/${name}`, import.meta.url)));
-  if (missing) return `${missing} is not installed; to have it: npm ci --prefix bench/peers`;
+/** @param {string} engine */
+async function missingOf(engine) {
   if (engine !== "chromium") return null;
   const { findChromium } = await import("../../test/runtimes/browsers/chromium.mjs");
   try {
@@ -88,15 +81,19 @@ async function missingOf(engine, needs) {
 
 const HEADS = ["ns a parameter", "without the adapter", "copies, of the step", "in the library"];
 
-/** @param {AdapterRow[]} rows */
-export function adaptersTable(rows) {
+/**
+ * @param {AdapterRow[]} rows
+ * @param {number} rounds of which no note is made
+ */
+export function adaptersTable(rows, rounds) {
   const lines = rows.map(({ engine, length, leaves, plan, result }) => {
     const { times, alone } = result;
     const [own, ...others] = times;
     const per = (/** @type {number} */ nanoseconds) => (nanoseconds / length).toFixed(2);
-    const theirs = others.map(
-      ({ name, nanoseconds, ratio }) => `${name} ${per(nanoseconds)} × ${(1 / ratio).toFixed(1)}`,
-    );
+    const theirs = others.map((time) => {
+      const note = time.rounds === rounds ? "" : ` (${time.rounds} rounds)`;
+      return `${time.name} ${per(time.nanoseconds)} × ${(1 / time.ratio).toFixed(1)}${note}`;
+    });
     const where = `${own?.name}, ${plan.backend}, ${engine}, ${size(length)}${leaves > 1 ? ` in ${leaves}` : ""}`;
     const copies = alone.ratio - 1;
     return [where, per(own?.nanoseconds ?? Number.NaN), per(alone.nanoseconds), copies.toFixed(2), theirs.join(", ")];

@@ -29,7 +29,7 @@ const IN_PYTHON =
  * @param {string[]} packages
  * @returns {Availability}
  */
-function fromNpm(packages) {
+export function fromNpm(packages) {
   /** @type {Record<string, string>} */
   const versions = {};
   for (const name of packages) {

@@ -13,7 +13,7 @@ import { visit } from "../../test/runtimes/browsers/server.mjs";
 
 const path = (/** @type {string} */ relative) => fileURLToPath(new URL(relative, import.meta.url));
 const WASM = "node_modules/@tensorflow/tfjs-backend-wasm/dist/";
-const OUT = path("../build/page");
+const OUT = path("../../build/bench-page");
 
 /** Bundles the page, with one copy of TensorFlow.js, as an app has it. */
 export async function buildPage() {
