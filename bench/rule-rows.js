@@ -42,6 +42,7 @@ const {
   clipByGlobalNorm,
   ema,
   lamb,
+  lion,
   lookahead,
   noisySgd,
   radam,
@@ -51,6 +52,7 @@ const {
   scaleByAdam,
   scaleByAdamax,
   scaleByBelief,
+  scaleByLion,
   scaleByRadam,
   scaleByRms,
   scaleByRss,
@@ -70,6 +72,7 @@ const trusted = { learningRate: 0.005 };
 const adamOptions = { b1: 0.9, b2: 0.999, eps: 1e-8, epsRoot: 1e-15 };
 const adamaxOptions = { b1: 0.9, b2: 0.999, eps: 1e-8 };
 const beliefOptions = { b1: 0.9, b2: 0.999, eps: 0, epsRoot: 1e-16 };
+const lionOptions = { b1: 0.9, b2: 0.99 };
 const radamOptions = { b1: 0.9, b2: 0.999, eps: 1e-8, epsRoot: 0, threshold: 5 };
 const yogiOptions = { b1: 0.9, b2: 0.999, eps: 1e-8, epsRoot: 0 };
 const adadeltaOptions = { rho: 0.9, eps: 1e-6 };
@@ -151,6 +154,7 @@ export const rows = [
   row("scaleByAdam", () => scaled(scaleByAdam(adamOptions)), "adam", adamOptions, twoSlotRoots),
   row("scaleByAdamax", () => scaled(scaleByAdamax(adamaxOptions)), "adamax", adamaxOptions, twoSlots),
   row("scaleByBelief", () => scaled(scaleByBelief(beliefOptions)), "belief", beliefOptions, twoSlotRoots),
+  row("scaleByLion", () => scaled(scaleByLion(lionOptions)), "lion", lionOptions, oneSlot),
   row("scaleByRadam", () => scaled(scaleByRadam(radamOptions)), "radam", radamOptions, twoSlotRoots),
   row("scaleByYogi", () => scaled(scaleByYogi(yogiOptions)), "yogi", yogiSettings, twoSlotRoots),
   row("addNoise", () => scaled(addNoise(noise)), "noise", { ...noise, noiseScale: -learningRate, rule: 0 }, noisy),
@@ -207,6 +211,13 @@ export const rows = [
         limits: { [M]: 1.2, [16 * M]: 1.2 },
       },
     },
+  ),
+  row(
+    "lion",
+    () => lion({ learningRate, ...lionOptions, ...decayed }),
+    "lion",
+    { ...lionOptions, ...decayed },
+    oneSlot,
   ),
   row("noisySgd", () => noisySgd({ learningRate, ...noise }), "noise", { ...noise, noiseScale: 1, rule: 1 }, noisy),
   row("radam", () => radam({ learningRate, ...radamOptions }), "radam", radamOptions, twoSlotRoots),

@@ -24,6 +24,7 @@ const FORMULAS: Readonly<Record<string, string>> = {
   scaleByAdamax: "m ← b1·m + (1 − b1)·x;  v ← max(b2·v, |x| + eps);  x ← m̂/v",
   scaleByBelief: "m ← b1·m + (1 − b1)·x;  v ← b2·v + (1 − b2)·(x − m)² + epsRoot;  x ← m̂/(√v̂ + eps)",
   scaleByLearningRate: "x ← −learningRate·x",
+  scaleByLion: "c = b1·m + (1 − b1)·x;  m ← b2·m + (1 − b2)·x;  x ← sign(c)",
   scaleByRadam: "as Adam times its rectification;  x ← m̂ while the variance is not tractable",
   scaleByRms: "v ← decay·v + (1 − decay)·x²;  x ← x/√(v + eps)",
   scaleByRss: "s ← s + x²;  x ← x/√(s + eps) where s > 0, else 0",

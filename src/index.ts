@@ -77,5 +77,6 @@ export {
   scaleBySchedule,
   scaleByState,
 } from "./updates/scale.ts";
+export { type ScaleByLionOptions, scaleByLion } from "./updates/sign.ts";
 export { type TraceOptions, trace } from "./updates/trace.ts";
 export { type ScaleByTrustRatioOptions, scaleByTrustRatio } from "./updates/trust.ts";

@@ -30,6 +30,7 @@ import {
   scaleByRss,
 } from "./updates/rms.ts";
 import { scaleByLearningRate } from "./updates/scale.ts";
+import { lionRule, type ScaleByLionOptions, scaleByLion } from "./updates/sign.ts";
 import { type ScaleByTrustRatioOptions, scaleByTrustRatio, trustRatioRule } from "./updates/trust.ts";
 
 export * from "./momentum.ts";
@@ -235,6 +236,37 @@ export function lamb(options: LambOptions = {}): Update {
     scaleByTrustRatio({ minNorm }),
     scaleByLearningRate({ learningRate }),
   );
+}
+
+/** Options of {@link lion}. */
+export type LionOptions = LearningRateOptions & ScaleByLionOptions & AddDecayedWeightsOptions;
+
+const lionSpec = {
+  ...learningRate(1e-4),
+  ...lionRule.options,
+  ...addDecayedWeightsRule.options,
+} satisfies OptionSpec<LionOptions>;
+
+/**
+ * Lion: each element moves by the learning rate, of which it wants a third to a tenth of AdamW's, and as many times its decay.
+ *
+ * `chain(scaleByLion(…), addDecayedWeights(…), scaleByLearningRate(…))`
+ *
+ * @param options `learningRate` 1e-4, ≥ 0; `decay` 0; those of {@link scaleByLion}
+ * @throws TypeError for an unknown option; RangeError for one out of range
+ *
+ * @example
+ * ```ts
+ * const optimizer = await lion({ learningRate: 0.25 }).init({ w: Float32Array.of(1) });
+ * optimizer.step({ w: Float32Array.of(2) });
+ * optimizer.params.w[0]; // => 0.75
+ * ```
+ *
+ * Chen et al.: Symbolic Discovery of Optimization Algorithms, https://arxiv.org/abs/2302.06675
+ */
+export function lion(options: LionOptions = {}): Update {
+  const { learningRate, decay, ...rest } = readOptions("lion", options, lionSpec);
+  return chain(scaleByLion(rest), addDecayedWeights({ decay }), scaleByLearningRate({ learningRate }));
 }
 
 /** Options of {@link noisySgd}. */

@@ -15,6 +15,7 @@ const OPTIMIZERS = [
   "adamax",
   "adamw",
   "lamb",
+  "lion",
   "noisySgd",
   "radam",
   "rmsprop",

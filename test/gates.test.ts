@@ -12,8 +12,22 @@ const { stateful, stateless, trace } = lanestep;
 
 type Model = ReturnType<typeof params>;
 const rate = (learningRate: number) => sgd({ learningRate });
-const { adabelief, adadelta, adagrad, adamax, adamw, lamb, noisySgd, radam, rmsprop, yogi } = lanestep;
-const optimizers = { adabelief, adadelta, adagrad, adam, adamax, adamw, lamb, noisySgd, radam, rmsprop, sgd, yogi };
+const { adabelief, adadelta, adagrad, adamax, adamw, lamb, lion, noisySgd, radam, rmsprop, yogi } = lanestep;
+const optimizers = {
+  adabelief,
+  adadelta,
+  adagrad,
+  adam,
+  adamax,
+  adamw,
+  lamb,
+  lion,
+  noisySgd,
+  radam,
+  rmsprop,
+  sgd,
+  yogi,
+};
 
 const wholeOf = (step: number) => gradients(step) as lanestep.Gradients<Model>;
 

@@ -205,6 +205,7 @@ describe("warmed.wasm", () => {
     adamax: lanestep.adamax(),
     adamw: lanestep.adamw(),
     lamb: lanestep.lamb(),
+    lion: lanestep.lion(),
     noisySgd: lanestep.noisySgd(),
     radam: lanestep.radam(),
     rmsprop: lanestep.rmsprop(),

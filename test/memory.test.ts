@@ -198,8 +198,22 @@ describe("more than a memory holds", () => {
 });
 
 describe.each(BACKENDS)("trees of unusual sizes on %s", (backend) => {
-  const { adabelief, adadelta, adagrad, adamax, adamw, lamb, noisySgd, radam, rmsprop, yogi } = lanestep;
-  const optimizers = { adabelief, adadelta, adagrad, adam, adamax, adamw, lamb, noisySgd, radam, rmsprop, sgd, yogi };
+  const { adabelief, adadelta, adagrad, adamax, adamw, lamb, lion, noisySgd, radam, rmsprop, yogi } = lanestep;
+  const optimizers = {
+    adabelief,
+    adadelta,
+    adagrad,
+    adam,
+    adamax,
+    adamw,
+    lamb,
+    lion,
+    noisySgd,
+    radam,
+    rmsprop,
+    sgd,
+    yogi,
+  };
   const clipped = (update: Update) => chain(lanestep.clipByGlobalNorm(), lanestep.centralize(), update);
 
   it.each(Object.entries(optimizers))("%s takes an empty tree and leaves without elements", (_name, optimizer) => {

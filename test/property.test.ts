@@ -75,6 +75,7 @@ const usualChain = fc
       ["scaleByAdam", "addDecayedWeights", "scaleByTrustRatio", "scaleByLearningRate"],
       ["scaleByBelief", "scaleByLearningRate"],
       ["scaleByLearningRate", "addNoise"],
+      ["scaleByLion", "addDecayedWeights", "scaleByLearningRate"],
       ["scaleByRadam", "scaleByLearningRate"],
       ["scaleByRms", "scaleByLearningRate"],
       ["scaleByRms", "scaleByLearningRate", "trace"],
@@ -235,8 +236,8 @@ describe("wasm against reference, one step from the same state, each element rel
       return { ...spec, ...inner, ...groups, options: Object.fromEntries(entries) };
     });
 
-  // Yogi jumps where v meets x², the standard deviation cancels, belief without surprise divides by next to nothing.
-  const continuous = ruleNames.filter((name) => !/Yogi|Stddev|Belief/.test(name));
+  // Lion and Yogi jump, at 0 and where v meets x², the standard deviation cancels, belief without surprise divides by next to nothing.
+  const continuous = ruleNames.filter((name) => !/Lion|Yogi|Stddev|Belief/.test(name));
   it(`chains of 2 to 6 rules within ${CHAIN_TOLERANCE} of the leaf's largest magnitude`, () => {
     fc.assert(comparison(anyChain(continuous, 2).map(positive)), runs(500));
   });

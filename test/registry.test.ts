@@ -139,7 +139,9 @@ describe("one entry a rule: the sets agree", () => {
 });
 
 describe("an optimizer is a chain and nothing more", () => {
-  const optimizers = "adabelief adadelta adagrad adam adamax adamw lamb noisySgd radam rmsprop sgd yogi".split(" ");
+  const optimizers = "adabelief adadelta adagrad adam adamax adamw lamb lion noisySgd radam rmsprop sgd yogi".split(
+    " ",
+  );
   it("all of them run in every engine, by the matrix", () => {
     const workload = readFileSync("test/runtimes/workload.mjs", "utf8");
     const called = optimizers.filter((name) => new RegExp(`\\b${name}\\(`).test(workload));

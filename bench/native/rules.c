@@ -67,6 +67,12 @@ static inline float beliefOf(float x, InOut m, InOut v, Scalars k) {
   return mean / (sqrtf(square) + k.eps);
 }
 
+static inline float lionOf(float x, InOut m, Scalars k) {
+  const float mean = toward(*m, x, k.rest1);
+  *m = toward(*m, x, k.rest2);
+  return (mean > 0 ? 1.0f : 0.0f) - (mean < 0 ? 1.0f : 0.0f);
+}
+
 static inline float momentumOf(float x, InOut m, InOut v, Scalars k) {
   *v = k.b2 * *v + k.rest2 * (x * x);
   return *m = toward(*m, x, k.rest1);
@@ -138,6 +144,7 @@ RULE(adamax, p[i] += k.alpha * adamaxOf(g[i], &m[i], &v[i], k))
 RULE(adamw, p[i] += k.alpha * adamOf(k.factor * g[i], &m[i], &v[i], k) + k.beta * p[i])
 RULE(clippedAdam, p[i] += k.alpha * adamOf(k.factor * g[i], &m[i], &v[i], k))
 RULE(belief, p[i] += k.alpha * beliefOf(g[i], &m[i], &v[i], k))
+RULE(lion, p[i] += k.alpha * lionOf(g[i], &m[i], k) + k.beta * p[i])
 RULE(momentum, p[i] += k.alpha * momentumOf(g[i], &m[i], &v[i], k))
 RULE(yogi, p[i] += k.alpha * yogiOf(g[i], &m[i], &v[i], k))
 RULE(adadelta, p[i] += k.alpha * adadeltaOf(g[i], &m[i], &v[i], k))
@@ -259,6 +266,12 @@ static Scalars ofAdamax(In g, long n, long count) {
   return k;
 }
 
+static Scalars ofLion(In g, long n, long count) {
+  Scalars k = plain(g, n, count);
+  k.rest1 = (float)(1 - b1), k.rest2 = (float)(1 - b2);
+  return k;
+}
+
 static Scalars ofBelief(In g, long n, long count) {
   Scalars k = corrected(g, n, count);
   k.rest2 = (float)((1 - b2) * b1 * b1), k.root = (float)epsRoot;
@@ -325,7 +338,7 @@ static const struct {
 } rules[] = {
     {"scale", scale, plain}, {"addDecayedWeights", addDecayedWeights, plain}, {"clip", clip, plain},
     {"zeroNans", zeroNans, plain}, {"adam", adam, corrected}, {"adamw", adamw, corrected}, {"belief", belief, ofBelief},
-    {"adadelta", adadelta, plain}, {"adamax", adamax, ofAdamax},
+    {"adadelta", adadelta, plain}, {"adamax", adamax, ofAdamax}, {"lion", lion, ofLion},
     {"radam", radam, ofRadam}, {"yogi", yogi, corrected}, {"rms", rms, plain}, {"rss", rss, plain},
     {"stddev", stddev, plain}, {"rmsTrace", rmsTrace, plain}, {"trace", trace, plain}, {"nesterov", nesterov, plain},
     {"ema", ema, ofEma}, {"average", average, ofAverage}, {"lookahead", lookahead, plain},

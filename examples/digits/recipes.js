@@ -9,6 +9,7 @@ import {
   adamax,
   adamw,
   lamb,
+  lion,
   noisySgd,
   partition,
   radam,
@@ -49,6 +50,10 @@ export const RECIPES = {
   lamb: {
     rate: 0.01,
     create: (learningRate) => byShape(lamb({ learningRate, decay: DECAY }), lamb({ learningRate })),
+  },
+  lion: {
+    rate: 0.0003,
+    create: (learningRate) => byShape(lion({ learningRate, decay: DECAY }), lion({ learningRate })),
   },
   // Clipped to a norm of 1, a gradient's elements are about 0.003: noise of the default eta, 0.01, would drown them.
   noisySgd: { rate: 1, create: (learningRate, seed) => noisySgd({ learningRate, eta: 1e-4, seed }) },

@@ -72,6 +72,7 @@ const ruleOptions = {
   scaleByAdamax: fc.record({ b1: decay, b2: decay, eps }),
   scaleByBelief: fc.record(moments),
   scaleByLearningRate: fc.record({ learningRate: among(0, 1e-3, 0.1, 1) }),
+  scaleByLion: fc.record({ b1: decay, b2: decay }),
   scaleByRadam: fc.record({ ...moments, threshold: among(4, 4.5, 5, 6) }),
   scaleByRms: fc.record({ decay, eps, initialScale: initial }),
   scaleByRss: fc.record({ initialAccumulatorValue: initial, eps }),

@@ -85,6 +85,14 @@ export const bodies: Readonly<Record<BodyName, Body>> = {
     return m;
   },
 
+  lion(x, [mu], at, constants) {
+    const [rest1, rest2] = constants as Numbers;
+    const m = mu![at]!;
+    mu![at] = toward(m, x, rest2);
+    const c = toward(m, x, rest1);
+    return c > 0 ? 1 : c < 0 ? -1 : Number.isNaN(c) ? c : 0;
+  },
+
   lookahead(x, [slow], at, constants, p) {
     const [rate] = constants as Numbers;
     const s = toward(slow![at]!, f(p + x), rate);

@@ -54,6 +54,11 @@ export const scales: Readonly<Record<string, (element: ElementStep) => Scales>> 
   scaleByAdam: adam,
   scaleByAdamax: (e) => quotient(e, firstMoment(e), e.after.nu!, 0),
   scaleByBelief: (e) => quotient(e, firstMoment(e), e.after.nu!, 0),
+  scaleByLion: (e) => {
+    // A sign has no digits to lose: where its terms cancel, rounding chooses it.
+    const [kept, fresh] = [e.options.b1! * e.before.mu!, (1 - e.options.b1!) * e.x];
+    return { mu: firstMoment(e), update: abs(kept + fresh) < 1e-6 * firstMoment(e) ? Infinity : 1 };
+  },
   scaleByRadam: adam,
   scaleByYogi: (e) => quotient(e, firstMoment(e), e.before.nu! + e.x * e.x, e.options.epsRoot!),
   scaleByStddev: (e) => {

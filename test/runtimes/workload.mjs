@@ -24,6 +24,7 @@ import {
   exponentialDecay,
   freeze,
   lamb,
+  lion,
   lookahead,
   masked,
   noisySgd,
@@ -100,6 +101,7 @@ export const updates = {
     averageParams({ decay: 0.9 }),
   ),
   lamb: skipNonFinite(chain(clipByGlobalNorm(), ema({ decay: 0.6 }), lamb({ decay: 0.02, minNorm: 0.1 }))),
+  lion: chain(clipByGlobalNorm({ maxNorm: 4 }), trace({ decay: 0.3 }), lion({ learningRate: 0.01, decay: 0.1 })),
   noisySgd: chain(
     clip({ delta: 0.5 }),
     trace({ decay: 0.5 }),

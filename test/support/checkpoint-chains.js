@@ -99,6 +99,7 @@ export function chainsOf(lanestep) {
     "adamax",
     "adamw",
     "lamb",
+    "lion",
     "noisySgd",
     "radam",
     "rmsprop",

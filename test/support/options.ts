@@ -4,7 +4,7 @@ import * as lanestep from "../../src/index.ts";
 
 const words = (text: string) => text.trim().split(/\s+/);
 
-export const CHAINS = words("adabelief adadelta adagrad adam adamax adamw lamb noisySgd radam rmsprop sgd yogi");
+export const CHAINS = words("adabelief adadelta adagrad adam adamax adamw lamb lion noisySgd radam rmsprop sgd yogi");
 export const SCHEDULES = words("constant cosineDecay exponentialDecay polynomialDecay");
 export const WITHOUT_OPTIONS = words("centralize freeze identity zeroNans");
 /** They take an update first, and then options. */

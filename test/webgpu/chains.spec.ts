@@ -68,7 +68,7 @@ const positive = (chain: readonly RuleSpec[]): RuleSpec[] =>
     return { ...spec, ...inner, ...groups, options: Object.fromEntries(entries) };
   });
 
-const continuous = ruleNames.filter((name) => !/Yogi|Stddev|Belief|half/.test(name));
+const continuous = ruleNames.filter((name) => !/Lion|Yogi|Stddev|Belief|half/.test(name));
 const gates = wrapperNames.filter((name) => name === "accumulate");
 
 const trustRatio = { rule: "scaleByTrustRatio", options: {} };

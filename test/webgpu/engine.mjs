@@ -35,6 +35,7 @@ const chains = (l) => ({
   stddev: l.chain(l.scaleByStddev(), l.ema({ decay: 0.5 }), l.scale(-0.01)),
   adagrad: l.lookahead(l.adagrad({ learningRate: 0.01 }), { every: 3 }),
   lamb: l.chain(l.lamb({ learningRate: 0.01, decay: 0.1 }), l.averageParams({ decay: 0.9 })),
+  lion: l.lion({ learningRate: 0.01 }),
   noisySgd: l.noisySgd({ learningRate: 0.01 }),
   centralized: l.chain(l.centralize(), l.trace({ nesterov: true }), l.scale(-0.01)),
   momentum: l.accumulate(l.chain(l.addDecayedWeights({ decay: 0.1 }), l.trace(), l.scale(-0.01)), { every: 2 }),

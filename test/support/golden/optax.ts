@@ -5,6 +5,7 @@ const moments = { b1: 0.9, b2: 0.999, eps: 1e-8, epsRoot: 0 };
 const adadelta = { rho: 0.9, eps: 1e-6 };
 const adamax = { b1: 0.9, b2: 0.999, eps: 1e-8 };
 const belief = { ...moments, eps: 1e-16, epsRoot: 1e-16 };
+const lion = { b1: 0.9, b2: 0.99 };
 const radam = { ...moments, threshold: 5 };
 const yogi = { ...moments, eps: 1e-3, initialAccumulatorValue: 1e-6 };
 const rms = { decay: 0.9, eps: 1e-8, initialScale: 0 };
@@ -25,6 +26,7 @@ export const optax: Dialect = {
     scaleByAdam: moments,
     scaleByAdamax: adamax,
     scaleByBelief: belief,
+    scaleByLion: lion,
     scaleByRadam: radam,
     scaleByYogi: yogi,
     scaleByRms: rms,
@@ -38,6 +40,7 @@ export const optax: Dialect = {
     adamax,
     adamw: { ...moments, decay: 1e-4 },
     lamb: { ...moments, eps: 1e-6, decay: 0 },
+    lion: { ...lion, decay: 1e-3 },
     radam,
     rmsprop: { ...rms, momentum: null },
     sgd: { momentum: null },
@@ -54,6 +57,7 @@ export const optax: Dialect = {
   options: {
     adamw: { weightDecay: "decay" },
     lamb: { weightDecay: "decay" },
+    lion: { weightDecay: "decay" },
     addDecayedWeights: { weightDecay: "decay" },
     accumulate: { everyK: "every", everyKSchedule: "every", useGradMean: "mean" },
     skipNonFinite: { maxConsecutiveErrors: "maxConsecutive" },
@@ -65,6 +69,7 @@ export const optax: Dialect = {
   implied: {
     scaleByAdam: { nesterov: false, muDtype: null },
     scaleByBelief: { nesterov: false },
+    scaleByLion: { muDtype: null },
     scaleByRadam: { nesterov: false },
     scaleByRms: { epsInSqrt: true, biasCorrection: false },
     scaleByStddev: { epsInSqrt: true, biasCorrection: false },
@@ -73,6 +78,7 @@ export const optax: Dialect = {
     adam: { nesterov: false, muDtype: null },
     adamw: { nesterov: false, muDtype: null, mask: null },
     lamb: { mask: null },
+    lion: { muDtype: null, mask: null },
     radam: { nesterov: false },
     rmsprop: { epsInSqrt: true, biasCorrection: false },
     sgd: { accumulatorDtype: null },
