@@ -52,7 +52,7 @@ export const RECIPES = {
     create: (learningRate) => byShape(lamb({ learningRate, decay: DECAY }), lamb({ learningRate })),
   },
   lion: {
-    rate: 0.0003,
+    rate: 0.002,
     create: (learningRate) => byShape(lion({ learningRate, decay: DECAY }), lion({ learningRate })),
   },
   // Clipped to a norm of 1, a gradient's elements are about 0.003: noise of the default eta, 0.01, would drown them.
