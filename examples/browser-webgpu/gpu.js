@@ -17,9 +17,13 @@ const READ_BACK = 1 | 8;
  * @param {number} hidden
  */
 export function createNetwork(device, params, grads, hidden) {
-  const own = (/** @type {number} */ length) => ({
-    buffer: device.createBuffer({ size: length * 4, usage: STORAGE }),
-  });
+  /** @type {GPUBuffer[]} */
+  const made = [];
+  const own = (/** @type {number} */ length) => {
+    const buffer = device.createBuffer({ size: length * 4, usage: STORAGE });
+    made.push(buffer);
+    return { buffer };
+  };
   /** @type {Record<import("./shaders.js").Name, GPUBufferBinding>} */
   const buffers = {
     x: own(BATCH * INPUTS),
@@ -69,6 +73,10 @@ export function createNetwork(device, params, grads, hidden) {
       const sum = new Float32Array(staging.getMappedRange()).reduce((total, loss) => total + loss, 0);
       staging.destroy();
       return sum / BATCH;
+    },
+    /** Frees the buffers of the page. */
+    dispose() {
+      for (const buffer of made) buffer.destroy();
     },
   };
 }

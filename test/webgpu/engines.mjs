@@ -1,90 +1,127 @@
 // @ts-check
-// engine.mjs in engines with a WebGPU of their own, on dist/: Deno (wgpu) and Chromium (Dawn), each on SwiftShader.
+// The checks of golden.spec.ts, rules.spec.ts and steps.spec.ts on the built library, in engines with a WebGPU of their own:
+// Deno (wgpu) and Chromium (Dawn). Each has to run all that Node counts.
 
-import { execFileSync } from "node:child_process";
-import { readFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import { extname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
-import { findChromium } from "../runtimes/browsers/chromium.mjs";
+import { once } from "node:events";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { bundleTests } from "../runtimes/bundled.mjs";
+import { kill } from "../runtimes/cleanup.mjs";
+import { wordsOf } from "../runtimes/errors.mjs";
+import { goldenTexts } from "../runtimes/golden.mjs";
+import { deno, requireInstalled } from "../runtimes/installed.mjs";
+import { start } from "../runtimes/processes.mjs";
+import { openPage } from "./chromium.mjs";
+
+/** @typedef {import("../runtimes/run.mjs").Check} Check */
+/** @typedef {import("./engine.ts").Said | { ended: string | null }} Said */
+/** An engine at work. `ended` rejects when it ends by itself. @typedef {{ ended: Promise<never>, close(): Promise<unknown> }} Engine */
+/** @typedef {(hear: (line: string) => void) => Promise<Engine>} Open */
+
+/** A guard against engines that hang, not a limit on their time: so long nothing is said. */
+const SILENCE = 300_000;
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
+const folder = join(root, "build/webgpu");
 
-const deno = async () =>
-  JSON.parse(
-    execFileSync(join(root, "test/webgpu/node_modules/.bin/deno"), [
-      "run",
-      "--allow-all",
-      "--unstable-webgpu",
-      join(root, "test/webgpu/deno.mjs"),
-    ]).toString(),
+/** @type {Open} */
+async function openDeno(hear) {
+  const child = start(
+    [requireInstalled(deno), "run", "--quiet", "--no-lock", "--allow-all"],
+    join(root, "test/webgpu/client.mjs"),
   );
-
-/** @template T @param {(page: import("playwright-core").Page, url: string) => Promise<T>} body */
-async function inChromium(body) {
-  const executablePath = findChromium();
-  const server = createServer(async (request, response) => {
-    const { pathname } = new URL(request.url ?? "", "http://localhost");
-    const file = await readFile(join(root, decodeURIComponent(pathname))).catch(() => null);
-    const type = [".js", ".mjs"].includes(extname(pathname)) ? "text/javascript" : "text/html";
-    response.writeHead(file || pathname === "/" ? 200 : 404, { "content-type": type }).end(file);
+  createInterface(child.stdout).on("line", hear);
+  const stderr = text(child.stderr);
+  const closed = once(child, "close");
+  const ended = closed.then(async ([code, signal]) => {
+    throw new Error(`ended with ${signal ?? code}: ${await stderr}`);
   });
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
-  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
-  const args = ["--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--disable-quic"];
-  const opened = await chromium.launch({ executablePath, args: [...args, "--disable-background-networking"] });
-  try {
-    return await body(await opened.newPage(), `http://127.0.0.1:${port}`);
-  } finally {
-    await opened.close();
-    server.close();
-  }
+  const close = () => {
+    kill(child);
+    return closed;
+  };
+  return { ended, close };
 }
 
-const browser = () =>
-  inChromium(async (page, url) => {
-    await page.goto(url);
-    return page.evaluate(async () => {
-      const at = (/** @type {string} */ path) => import(path);
-      const { deviations } = await at("/test/webgpu/engine.mjs");
-      return deviations(await at("/dist/index.js"));
+/** @type {Open} */
+async function openChromium(hear) {
+  const { page, ended, close } = await openPage();
+  page.on("console", (message) => hear(message.text()));
+  await page.goto("http://localhost/test/webgpu/client.html");
+  return { ended, close };
+}
+
+/** What the engines are given, and what they have to say. @type {Promise<readonly string[]> | undefined} */
+let preparing;
+const prepared = () => {
+  preparing ??= prepare();
+  return preparing;
+};
+
+async function prepare() {
+  await mkdir(folder, { recursive: true });
+  const file = join(folder, "engine.mjs");
+  const built = { "src/index.ts": "../../dist/index.js", "src/schedules/index.ts": "../../dist/schedules.js" };
+  await bundleTests("test/webgpu/engine.ts", file, built);
+  /** @type {typeof import("./engine.ts")} */
+  const { givenOf, namesOf } = await import(pathToFileURL(file).href);
+  const given = givenOf(await goldenTexts());
+  await writeFile(join(folder, "given.json"), JSON.stringify(given));
+  return namesOf(given);
+}
+
+/** All that an engine says, to its end; what it has to say is heard meanwhile. @param {Open} open @param {(said: Said) => void} hear */
+async function listen(open, hear) {
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer;
+  /** @type {Engine | undefined} */
+  let engine;
+  try {
+    await new Promise((resolve, reject) => {
+      const heard = () => {
+        clearTimeout(timer);
+        timer = setTimeout(() => reject(new Error(`has said nothing for ${SILENCE / 1000} s`)), SILENCE);
+      };
+      heard();
+      const opening = open((line) => {
+        heard();
+        if (!line.startsWith("{")) return console.log(`  ${line}`);
+        const said = /** @type {Said} */ (JSON.parse(line));
+        if (!("ended" in said)) hear(said);
+        else if (said.ended === null) resolve(undefined);
+        else reject(new Error(said.ended));
+      });
+      opening.then((opened) => {
+        engine = opened;
+        opened.ended.catch(reject);
+      }, reject);
     });
-  });
-
-/** examples/browser-webgpu: it learns, and the losses are those of the CPU. */
-const example = () =>
-  inChromium(async (page, url) => {
-    await page.goto(`${url}/examples/browser-webgpu/index.html?hidden=256&steps=31`);
-    const text = (await page.locator("output", { hasText: /^(done|stopped)/ }).textContent()) ?? "";
-    const [gpu, cpu] = [...text.matchAll(/loss from ([\d.]+) to ([\d.]+)/g)].map(([, from, to]) => [
-      Number(from),
-      Number(to),
-    ]);
-    if (!gpu || !cpu) throw new Error(text);
-    if (!(Math.max(gpu[1] ?? Number.NaN, cpu[1] ?? Number.NaN) < (gpu[0] ?? 0) / 2))
-      throw new Error(`it does not learn: ${text}`);
-    console.log(`  ${text}`);
-    // Four digits after the point are shown, and gradients of the page are summed up in another order.
-    const apart = (/** @type {number} */ i) =>
-      Math.abs((gpu[i] ?? 0) - (cpu[i] ?? 0)) < 2e-3 ? 0 : Number.POSITIVE_INFINITY;
-    return { "the first loss": apart(0), "the last loss": apart(1) };
-  });
-
-const { failures } = await import("./engine.mjs");
-let failed = false;
-for (const [name, run] of Object.entries({ deno, chromium: browser, "chromium, examples/browser-webgpu": example })) {
-  try {
-    const found = await run();
-    const words = failures(found);
-    failed ||= words.length > 0;
-    const worst = Math.max(...Object.values(found));
-    console.log(
-      words.length > 0 ? `${name}: ${words.join("; ")}` : `${name}: ${Object.keys(found).length} within ${worst}`,
-    );
-  } catch (error) {
-    failed = true;
-    console.log(`${name}: ${error}`);
+  } finally {
+    clearTimeout(timer);
+    await engine?.close();
   }
 }
-process.exit(failed ? 1 : 0);
+
+/** @param {Open} open @returns {AsyncGenerator<Check>} */
+async function* checksIn(open) {
+  const names = await prepared();
+  /** @type {Map<string, string | undefined>} */
+  const done = new Map();
+  let adapter = "";
+  const error = await listen(open, (said) => {
+    if ("adapter" in said) adapter = said.adapter;
+    else if ("name" in said) done.set(said.name, said.error);
+    else if ("set" in said) console.log(`  ${said.set}: at most ${said.worst}`);
+  }).then(() => undefined, wordsOf);
+  if (adapter) console.log(`  on ${adapter}`);
+  yield { name: "runs to the end, on an adapter", error };
+  for (const name of names) yield { name, error: done.has(name) ? done.get(name) : "was not run" };
+  for (const name of done.keys()) if (!names.includes(name)) yield { name, error: "is not among the checks of Node" };
+}
+
+export const inDeno = () => checksIn(openDeno);
+
+export const inChromium = () => checksIn(openChromium);

@@ -171,8 +171,9 @@ export interface HeldCase {
   readonly entry: GoldenCase;
   readonly plan: Plan;
   readonly name: string;
-  /** The bound in words. */
+  /** The bound in words, and at a step. */
   readonly bound: string;
+  readonly toleranceAt: (step: number) => number;
   /** Those that this library goes along with. */
   readonly steps: readonly GoldenStep[];
   run(backend: Backend): void;
@@ -203,7 +204,8 @@ export function holdFile(golden: GoldenFile) {
         if (last >= 0) run.refuse(entry.steps[last]!);
         run.dispose();
       };
-      return { entry, plan, name: titleOf(entry, golden.cases), bound: `${bound.words}${refused}`, steps, run };
+      const name = titleOf(entry, golden.cases);
+      return { entry, plan, name, bound: `${bound.words}${refused}`, toleranceAt: bound.at, steps, run };
     }),
     schedules: schedules.held.map(({ entry, plan }, i): HeldSchedule => {
       const name = `schedule ${i}, ${entry.schedule} ${JSON.stringify(entry.opts)}`;
