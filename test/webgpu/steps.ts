@@ -30,6 +30,7 @@ function chains(): Record<string, lanestep.Update> {
     stddev: chain(lanestep.scaleByStddev(), lanestep.ema({ decay: 0.5 }), scale(-0.01)),
     adagrad: lanestep.lookahead(lanestep.adagrad(rate), { every: 3 }),
     lamb: chain(lanestep.lamb({ ...rate, decay: 0.1 }), lanestep.averageParams({ decay: 0.9 })),
+    lion: lanestep.lion(rate),
     noisySgd: lanestep.noisySgd(rate),
     centralized: chain(lanestep.centralize(), lanestep.trace({ nesterov: true }), scale(-0.01)),
     momentum: lanestep.accumulate(chain(lanestep.addDecayedWeights({ decay: 0.1 }), lanestep.trace(), scale(-0.01)), {
