@@ -14,7 +14,7 @@ export function adam(x: v128, p: v128, mu: usize, nu: usize, rest1: v128, b2: v1
 
 /**
  * The second moment is the largest magnitude, not a mean of squares. In this order pmax keeps a NaN in x; one that was there
- * before stays in the first moment, and so in what comes out. (With max, which keeps both, the loop takes 1.4 times as long.)
+ * before stays in the first moment, and so in what comes out. (With max, which keeps both, the loop takes 1.2 to 1.4 times as long.)
  */
 export function adamax(x: v128, p: v128, mu: usize, nu: usize, rest1: v128, b2: v128, eps: v128): v128 {
   const m = toward(v128.load(mu), x, rest1);
