@@ -139,14 +139,8 @@ describe("while something is waited for", () => {
     const own = await openDevice({ maxBufferSize: 2 ** 50, maxStorageBufferBindingSize: 2 ** 50 });
     const compile = vi.spyOn(GPUDevice.prototype, "createShaderModule");
     const init = (length: number) => adam().init({ w: { shape: [length] } }, { backend: "webgpu", device: own });
-    // The caller's scopes stay the caller's.
-    own.pushErrorScope("validation");
-    const started = Promise.allSettled([init(10), init(2 ** 30), init(20), init(2 ** 30), init(30)]);
-    const outer = own.popErrorScope();
-    expect((await started).map(({ status }) => status)).toEqual(
-      [10, 2 ** 30, 20, 2 ** 30, 30].map((length) => (length > 100 ? "rejected" : "fulfilled")),
-    );
-    expect(await outer).toBe(null);
+    const started = await Promise.allSettled([init(2 ** 30), init(10), init(20), init(2 ** 30), init(30)]);
+    expect(started.map(({ status }) => status === "fulfilled")).toEqual([false, true, true, false, true]);
     await init(40);
     const texts = compile.mock.calls.map(([{ code }]) => code);
     expect(texts.length).toBeGreaterThan(0);
