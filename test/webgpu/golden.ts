@@ -112,7 +112,7 @@ export function goldenChecks(golden: GoldenFile): Check[] {
     ...cases
       .filter((held) => !isRefused(held))
       .map((held) => ({
-        name: `${golden.file}: ${held.name}: ${held.bound}`,
+        name: `${golden.file}: ${held.name}: ${held.bound}, of wasm ${FROM_WASM.toExponential()}`,
         run: (device: GPUDevice) => run(held, device),
       })),
     {
