@@ -83,7 +83,7 @@ export class Update {
     const { from } = checked;
     // Not waited for without need: parameters are copied at the call.
     const source = from && (from instanceof Optimizer ? from.source() : await from.source());
-    return this.#start<T>(this.#meet(tree, source), found, checked);
+    return this.#start<T>(this.meet(tree, source), found, checked);
   }
 
   /** {@link init} without a promise, for class constructors. */
@@ -94,7 +94,7 @@ export class Update {
       throw new TypeError("a device takes a promise: await init(…)");
     }
     const { tree, found } = readTree(params, "params");
-    return this.#optimizer(this.#meet(tree, from?.source()), found, checked as InitOptions);
+    return this.#optimizer(this.meet(tree, from?.source()), found, checked as InitOptions);
   }
 
   /**
@@ -113,7 +113,7 @@ export class Update {
    */
   plan(params: unknown, options: Pick<InitOptions, "stats"> = {}): Plan {
     const { tree } = readTree(params, "params");
-    return planOf(this.#meet(tree).program, options.stats ?? false);
+    return planOf(this.meet(tree).program, options.stats ?? false);
   }
 
   /**
@@ -176,13 +176,14 @@ export class Update {
       options: whose,
     });
     const update = rules === this.rules ? this : new Update(rules);
-    const met = update.#meet(read.tree, source);
+    const met = update.meet(read.tree, source);
     const optimizer = await update.#start<T>(met, read.found, checked);
     takeControls();
     return optimizer;
   }
 
-  #meet(tree: Tree, source?: Source): Met {
+  /** @internal What its rules make of a tree. */
+  meet(tree: Tree, source?: Source): Met {
     this.#chain ??= placeRules(this.rules);
     const plan = source && planCarry(this.#chain, tree, source);
     const grouping = groupLeaves(this.#chain, tree, plan?.birthOf);

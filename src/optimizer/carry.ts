@@ -1,5 +1,6 @@
 // What one optimizer takes over from another, or from a checkpoint: by the names that checkpoints have.
 
+import type { PlaneId } from "../backends/backend.ts";
 import type { Chain, PlacedRule } from "../program/chain.ts";
 import { rulesFor } from "../program/chain.ts";
 import type { Program } from "../program/program.ts";
@@ -8,7 +9,6 @@ import type { Tree } from "../tree/layout.ts";
 import { sameShape } from "../tree/leaf.ts";
 import type { Numbers } from "../updates/rule.ts";
 import type { Ages } from "./ages.ts";
-import type { PlaneViews } from "./views.ts";
 
 /** Tensors by the names that they have in a checkpoint: `params/dense/kernel`, `state/scaleByAdam/mu/dense/kernel`. */
 export interface CarryReport {
@@ -31,15 +31,23 @@ export interface SourceRule {
   readonly custom: unknown;
 }
 
+/** Where the leaves of planes are, by plane: null where a plane has no place for one. */
+export interface Leaves<Data> {
+  leaves(id: PlaneId): readonly (Data | null)[];
+}
+
+/** A leaf that takes what another one holds, such as a Float32Array. */
+type Target<Data> = Data & { set(data: Data): void; fill(value: number): unknown };
+
 /** Something to take over from. */
-export interface Source extends Ages {
+export interface Source<Data = ArrayLike<number>> extends Ages {
   /** Steps that changed parameters, and all steps. */
   readonly count: number;
   readonly steps: number;
   /** By address. */
   readonly rules: ReadonlyMap<string, SourceRule>;
   /** By name. */
-  readonly tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: ArrayLike<number> }>;
+  readonly tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Data }>;
   readonly options: readonly string[];
   readonly metadata: Readonly<Record<string, string>>;
 }
@@ -60,17 +68,22 @@ export const mapValues = <From, To>(
   map: (value: From, name: string) => To,
 ): Record<string, To> => Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value, name)]));
 
-const has = ({ tensors }: Source, name: string, shape: readonly number[]): boolean => {
+const has = ({ tensors }: Source<unknown>, name: string, shape: readonly number[]): boolean => {
   const tensor = tensors.get(name);
   return tensor !== undefined && sameShape(tensor.shape, shape);
 };
 
-const carriesState = (source: Source, { rule, address }: PlacedRule, path: string, shape: readonly number[]): boolean =>
+const carriesState = (
+  source: Source<unknown>,
+  { rule, address }: PlacedRule,
+  path: string,
+  shape: readonly number[],
+): boolean =>
   source.rules.has(address) &&
   Object.keys(rule.slots).every((slot) => has(source, stateName(address, slot, path), shape));
 
 /** Counts go on where the source's stood; a leaf whose state is new begins its own. */
-export function planCarry(chain: Chain, tree: Tree, source: Source): Plan {
+export function planCarry(chain: Chain, tree: Tree, source: Source<unknown>): Plan {
   const host = newHost(chain);
   /** By scope: the first count that a rule of it had. */
   const known = new Map<number, number>();
@@ -123,10 +136,14 @@ export function planCarry(chain: Chain, tree: Tree, source: Source): Plan {
 /**
  * Copies what the source has; parameters that it has not stay as they are, planes of state begin anew.
  */
-export function carry({ layout, chain, slots }: Program, views: PlaneViews, source: Source): CarryReport {
+export function carry<Data>(
+  { layout, chain, slots }: Program,
+  views: Leaves<Target<Data>>,
+  source: Source<Data>,
+): CarryReport {
   const carried: string[] = [];
   const fresh: string[] = [];
-  const copy = (name: string, index: number, view: Float32Array | null, wanted: boolean) => {
+  const copy = (name: string, index: number, view: Target<Data> | null, wanted: boolean) => {
     if (!view) return true;
     const { shape } = layout.leaves[index]!;
     const takes = wanted && has(source, name, shape);

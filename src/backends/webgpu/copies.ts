@@ -18,17 +18,18 @@ export function checkCopies(planes: Planes, { layout }: Program, places: readonl
   });
 }
 
-/** Copies gradients from where the caller has them, unless that is where they are wanted. */
+/** Copies leaves from where the caller has them, unless that is where they are wanted. */
 export function copyPlaces(
   encoder: GPUCommandEncoder,
   planes: Planes,
+  id: "params" | "grads",
   { layout }: Program,
   places: readonly (Place | null)[],
 ): void {
   layout.leaves.forEach((leaf, i) => {
     const source = places[i];
     if (!source) return;
-    for (const { place, from, length } of planes.ofLeaf("grads", leaf)) {
+    for (const { place, from, length } of planes.ofLeaf(id, leaf)) {
       const offset = source.offset + from * 4;
       if (place.buffer === source.buffer && place.offset === offset) continue;
       encoder.copyBufferToBuffer(source.buffer, offset, place.buffer, place.offset, length * 4);

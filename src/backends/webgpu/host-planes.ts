@@ -4,7 +4,7 @@ import type { Program } from "../../program/program.ts";
 import type { LayoutLeaf } from "../../tree/layout.ts";
 import type { PlaneId } from "../backend.ts";
 import { type Gpu, MAP_READ, usage } from "./gpu.ts";
-import type { Planes } from "./planes.ts";
+import { hasPlace, type Planes } from "./planes.ts";
 
 type Values = Float32Array<ArrayBuffer>;
 
@@ -18,10 +18,7 @@ export class HostPlanes {
   }
 
   view(id: PlaneId, leaf: LayoutLeaf): Values | null {
-    const { groups, groupsOfSlot } = this.#program;
-    const has =
-      typeof id === "number" ? groupsOfSlot[id]!.includes(leaf.group) : id === "params" || leaf.group < groups.length;
-    if (!has) return null;
+    if (!hasPlace(this.#program, id, leaf)) return null;
     const plane = this.#leaves.get(id) ?? new Map<LayoutLeaf, Values>();
     this.#leaves.set(id, plane);
     const values = plane.get(leaf) ?? new Float32Array(leaf.length);

@@ -4,7 +4,7 @@ import { joinChunks } from "../../checkpoint/safetensors.ts";
 import { checkpointOf, type SaveOptions } from "../../checkpoint/save.ts";
 import { DisposedError, StateError } from "../../errors.ts";
 import type { CarryReport, Source } from "../../optimizer/carry.ts";
-import { sourceOf } from "../../optimizer/from.ts";
+import { type Readable, sourceOf } from "../../optimizer/from.ts";
 import type { LoadOptions, RuleState, SnapshotName } from "../../optimizer/optimizer.ts";
 import { type Stats, statsOf, toldSpec } from "../../optimizer/stats.ts";
 import { averagesOf } from "../../optimizer/swap-average.ts";
@@ -24,6 +24,7 @@ import { checkCopies, copyPlaces, writeFound } from "./copies.ts";
 import type { GpuEngine } from "./engine.ts";
 import { type Gpu, lostError, orLost } from "./gpu.ts";
 import { HostPlanes } from "./host-planes.ts";
+import { PlaneLeaves } from "./plane-leaves.ts";
 import type { Planes } from "./planes.ts";
 import type { Tables } from "./tables.ts";
 import type { GpuBindings, GpuDevice, GpuEncoder, GpuPlaces } from "./types.ts";
@@ -264,11 +265,26 @@ export class GpuOptimizer<T = unknown> {
 
   /** @internal What it has now, for one that goes on from it. @throws DisposedError, StateError or DeviceLostError */
   async source(): Promise<Source> {
-    const { program, host, gpu, planes } = this.#ready("init");
+    return sourceOf(await this.pull());
+  }
+
+  /** @internal The same, read back: as it is now. */
+  async pull(): Promise<Readable<ArrayLike<number>>> {
+    const { program, host, gpu, planes, engine } = this.#ready("init");
+    // Steps may go on.
+    const now = structuredClone(host);
     const kept = new HostPlanes(program);
-    const source = sourceOf({ program, host, views: new PlaneViews(program, kept) });
+    const views = new PlaneViews(program, kept);
+    for (const id of ["params", ...program.slots.keys()] as const) views.leaves(id);
     await this.#guard(kept.download(gpu, planes));
-    return source;
+    return { program, host: now, engine, views, ready: () => {} };
+  }
+
+  /** @internal The same on the device. */
+  get internals(): Readable<unknown> {
+    const { program, host, planes, engine } = this.#living();
+    const ready = (caller: string) => void this.#ready(caller);
+    return { program, host, engine, views: new PlaneLeaves(program, planes), ready };
   }
 
   /**
@@ -309,7 +325,7 @@ export class GpuOptimizer<T = unknown> {
         writeFound(planes, "grads", program, matchTree(layout, grads, "grads", isOptional));
       }
       const record = (encoder: GPUCommandEncoder) => {
-        if (places) copyPlaces(encoder, planes, program, places);
+        if (places) copyPlaces(encoder, planes, "grads", program, places);
         engine.record(encoder, () => {
           changed = runner.run(sink, () => {});
         });

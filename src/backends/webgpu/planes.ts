@@ -112,6 +112,13 @@ function cut({ groups }: Layout, given: Given, capacity: number): Piece[] {
   return pieces;
 }
 
+/** Whether a plane has a place for what is of this group. */
+export const hasPlace = (
+  { groups, groupsOfSlot }: Program,
+  id: PlaneId,
+  { group }: { readonly group: number },
+): boolean => (typeof id === "number" ? groupsOfSlot[id]!.includes(group) : id === "params" || group < groups.length);
+
 /** All planes of one optimizer. */
 export class Planes {
   readonly pieces: readonly Piece[];
@@ -128,15 +135,9 @@ export class Planes {
    * @param ids planes beside the parameters
    * @param merges whether the slots of a piece share a buffer
    */
-  constructor(
-    gpu: Gpu,
-    { layout, groupsOfSlot, groups }: Program,
-    ids: readonly PlaneId[],
-    given: Given,
-    merges: boolean,
-    maxBytes: number,
-  ) {
+  constructor(gpu: Gpu, program: Program, ids: readonly PlaneId[], given: Given, merges: boolean, maxBytes: number) {
     this.#gpu = gpu;
+    const { layout } = program;
     const slots = ids.filter((id) => typeof id === "number");
     // A binding of the caller's begins up to a line before the leaf.
     const room = maxBytes - (Object.keys(given).length > 0 ? LINE * 4 : 0);
@@ -148,8 +149,7 @@ export class Planes {
     for (const { index, parts } of this.pieces) {
       for (const { leaf, from, length } of parts) this.#runs[leaf.index]!.push({ piece: index, from, length });
     }
-    const has = (id: PlaneId, { group }: Piece) =>
-      typeof id === "number" ? groupsOfSlot[id]!.includes(group) : id === "params" || group < groups.length;
+    const has = (id: PlaneId, piece: Piece) => hasPlace(program, id, piece);
     const sizeOf = ({ begin, end }: Piece) => toLine(end - begin) * 4;
     let bytes = 0;
     const own = (size: number, label: string): GPUBuffer => {
