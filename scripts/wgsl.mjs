@@ -8,7 +8,7 @@ const squeeze = (/** @type {string} */ text) =>
   text
     .replace(/\/\/.*$/gm, "")
     .replace(/\s+/g, " ")
-    .replace(/ ?([{}();,:=+*/<>|&^]|->) ?/g, "$1") // not "-": two of them are another word
+    .replace(/ ?([{}();,:=+<>|&^]|->) ?/g, "$1") // not around - and / *: "a - -b", "a / *b" would be other words
     .replace(/,\)/g, ")")
     .trim();
 
