@@ -1,4 +1,5 @@
 import { backend, type Tensor, tensor as tensorOf } from "@tensorflow/tfjs-core";
+import type { CarryReport } from "../optimizer/carry.ts";
 import type { Optimizer } from "../optimizer/optimizer.ts";
 import type { Stats } from "../optimizer/stats.ts";
 import type { Told } from "../updates/rule.ts";
@@ -25,6 +26,10 @@ export class HostStepper implements Stepper {
     this.#grads = paths.map((path) => childAt(optimizer.grads, path) as Float32Array | undefined);
   }
 
+  get carried(): CarryReport | null {
+    return this.#optimizer.carried;
+  }
+
   isFrozen(index: number): boolean {
     return this.#grads[index] === undefined;
   }
@@ -41,11 +46,13 @@ export class HostStepper implements Stepper {
     return told === undefined ? this.#optimizer.step() : this.#optimizer.step(this.#optimizer.grads, told);
   }
 
-  newParam(index: number): Tensor {
-    const view = this.#params[index]!;
+  newParams(indices: readonly number[], take: (index: number, value: Tensor) => void): void {
     // The backend wasm copies at once; others keep the array that they are given, which must not change any more.
-    const values = (backend() as Heap).typedArrayFromHeap ? view : view.slice();
-    return tensorOf(values, this.#shapes[index] as number[], "float32");
+    const copies = (backend() as Heap).typedArrayFromHeap !== undefined;
+    for (const i of indices) {
+      const view = this.#params[i]!;
+      take(i, tensorOf(copies ? view : view.slice(), this.#shapes[i] as number[], "float32"));
+    }
   }
 
   swapAverage(): void {
@@ -56,7 +63,11 @@ export class HostStepper implements Stepper {
     return this.#optimizer.stats();
   }
 
-  host(): Optimizer {
+  donor(): Optimizer {
+    return this.#optimizer;
+  }
+
+  pull(): Optimizer {
     return this.#optimizer;
   }
 

@@ -1,10 +1,16 @@
+import type { Readable } from "../optimizer/from.ts";
 import { Optimizer, type OptimizerParts } from "../optimizer/optimizer.ts";
 import { type LayoutLeaf, readTree } from "../tree/layout.ts";
 import { keyOf, type Path, treeOf } from "./names.ts";
 
+/** What has an optimizer's planes, on the host or on a device. */
+export interface Donated {
+  readonly internals: Readable<unknown>;
+}
+
 /** An optimizer, and which of its parameters are meant, by {@link keyOf} their paths in it: where they are to stand. */
 export interface Donor {
-  readonly optimizer: Optimizer;
+  readonly optimizer: Donated;
   readonly paths: ReadonlyMap<string, Path>;
 }
 

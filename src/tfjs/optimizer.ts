@@ -22,8 +22,11 @@ import { filesOf, type NamedTensor, weightsOf } from "./weights.ts";
 
 /** Options of {@link LanestepOptimizer}. */
 export interface LanestepOptions {
-  /** `wasm` or `reference`; without it `wasm` where the engine has WebAssembly SIMD, else `reference`, with a warning. */
-  readonly backend?: "wasm" | "reference" | undefined;
+  /**
+   * `wasm`, `reference` or `webgpu`. Without it `webgpu` on TensorFlow.js's own device where that is its backend; elsewhere
+   * `wasm` where the engine has WebAssembly SIMD, else `reference`, with a warning.
+   */
+  readonly backend?: "wasm" | "reference" | "webgpu" | undefined;
   /** Whether to keep the updates of each step, for `stats()`. */
   readonly stats?: boolean | undefined;
   /** Those of `init`, for engines that compile nothing at run time. */
@@ -40,8 +43,9 @@ const object = option<object | undefined>(
 const spec = {
   backend: option<LanestepOptions["backend"]>(
     undefined,
-    '"wasm" or "reference"',
-    (value): value is LanestepOptions["backend"] => value === undefined || value === "wasm" || value === "reference",
+    '"webgpu", "wasm" or "reference"',
+    (value): value is LanestepOptions["backend"] =>
+      value === undefined || value === "wasm" || value === "reference" || value === "webgpu",
   ),
   stats: flag(false),
   module: object,
@@ -166,9 +170,7 @@ export class LanestepOptimizer extends Optimizer {
    * of when this is called again, and with the optimizer: clone those that are to live longer.
    */
   override async getWeights(): Promise<NamedTensor[]> {
-    const files = this.#living()
-      .optimizers()
-      .map((optimizer) => optimizer.save());
+    const files = await this.#living().save();
     dispose(this.#weights.map(({ tensor }) => tensor));
     this.#weights = [await this.saveIterations(), ...weightsOf(files)];
     return this.#weights;
@@ -193,14 +195,11 @@ export class LanestepOptimizer extends Optimizer {
    * @param options `metadata`: strings of your own to keep with it
    */
   async save(options: SaveOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
-    const optimizers = this.#living().optimizers();
     const metadata = { ...options.metadata, iterations: String(this.iterations) };
-    if (optimizers.length === 1) return optimizers[0]!.save({ metadata });
+    const files = await this.#living().save({ metadata });
+    if (files.length === 1) return files[0]!;
     const { packFiles } = await import("./file.ts");
-    return packFiles(
-      optimizers.map((optimizer) => optimizer.save()),
-      metadata,
-    );
+    return packFiles(files, metadata);
   }
 
   /**
@@ -262,7 +261,10 @@ export class LanestepOptimizer extends Optimizer {
 
   async #restore(files: readonly (Uint8Array | ArrayBuffer)[]): Promise<Sets> {
     this.#living();
-    const optimizers = files.map((file) => this.update.restore(file, undefined, this.#options));
+    const { backend, ...options } = this.#options;
+    // Where they wait for their variables: on the host.
+    const host = { ...options, ...(backend === "reference" ? { backend } : {}) };
+    const optimizers = files.map((file) => this.update.restore(file, undefined, host));
     return new Sets(this.update, this.#options, await Promise.all(optimizers));
   }
 

@@ -1,12 +1,15 @@
-import type { Variable } from "@tensorflow/tfjs-core";
+import { getBackend, type Variable } from "@tensorflow/tfjs-core";
+import type { SaveOptions } from "../checkpoint/save.ts";
 import { CheckpointError } from "../errors.ts";
 import type { Optimizer } from "../optimizer/optimizer.ts";
 import type { Update } from "../update.ts";
+import { DeviceStepper, isOnDevice } from "./device.ts";
 import { HostStepper } from "./host.ts";
-import { type Donor, join } from "./join.ts";
+import { type Donated, type Donor, join } from "./join.ts";
 import { match } from "./match.ts";
 import { keyOf, type Path, Paths, treeOf } from "./names.ts";
 import type { LanestepOptions } from "./optimizer.ts";
+import type { Stepper } from "./stepper.ts";
 import { VariableSet } from "./variable-set.ts";
 
 /** What was restored, and which of it still waits for its variables. */
@@ -60,12 +63,16 @@ export class Sets {
     for (const set of this.#sets) set.swapAverage();
   }
 
-  /** All there is, each set by itself. */
-  optimizers(): Optimizer[] {
+  /** Checkpoints of all there is at this moment, each set by itself. */
+  save(options: SaveOptions = {}): Promise<Uint8Array<ArrayBuffer>[]> {
     for (const set of this.#sets) set.read();
-    const live = this.#sets.map(({ stepper, left }) => ({ optimizer: stepper.host(), paths: left }));
-    const saved = this.#saved.map(({ optimizer, left }) => ({ optimizer, paths: left }));
-    return [...live, ...saved].map((donor) => join([donor]));
+    const file = (optimizer: Donated, paths: ReadonlyMap<string, Path>) => join([{ optimizer, paths }]).save(options);
+    const live = this.#sets.map(async ({ stepper, left }) => {
+      const paths = new Map(left);
+      const donated = stepper.pull();
+      return file(donated instanceof Promise ? await donated : donated, paths);
+    });
+    return Promise.all([...live, ...this.#saved.map(({ optimizer, left }) => file(optimizer, left))]);
   }
 
   dispose(): void {
@@ -82,7 +89,7 @@ export class Sets {
       const own = paths.filter((path) => left.has(keyOf(path)));
       for (const path of own) met.add(keyOf(path));
       if (own.length > 0) {
-        donors.push({ optimizer: stepper.host(), left, paths: new Map(own.map((path) => [keyOf(path), path])) });
+        donors.push({ optimizer: stepper.donor(), left, paths: new Map(own.map((path) => [keyOf(path), path])) });
       }
     }
     const isNew = (_: unknown, i: number) => !met.has(keyOf(paths[i]!));
@@ -92,21 +99,35 @@ export class Sets {
       const own = come.flatMap((path, i) => (found[i]?.saved === saved ? [[keyOf(found[i].path), path] as const] : []));
       if (own.length > 0) donors.push({ ...saved, paths: new Map(own) });
     }
-    const tree = treeOf(paths, (i) => ({ data: variables[i]!.dataSync(), shape: variables[i]!.shape }));
-    const from = donors.length > 0 ? { from: join(donors) } : {};
-    const optimizer = this.#update.initSync(tree, { ...this.#options, ...from });
+    const stepper = this.#start(variables, paths, donors.length > 0 ? join(donors) : undefined);
     requireState(
-      optimizer,
+      stepper,
       come.filter((_, i) => found[i]),
     );
-    const shapes = variables.map(({ shape }) => shape);
-    const set = new VariableSet(variables, paths, new HostStepper(optimizer, paths, shapes));
+    const set = new VariableSet(variables, paths, stepper);
     for (const { left, paths: taken } of donors) for (const key of taken.keys()) left.delete(key);
     for (const { stepper } of this.#sets.filter(isEmpty)) stepper.dispose();
     for (const { optimizer: restored } of this.#saved.filter(isEmpty)) restored.dispose();
     this.#sets = [set, ...this.#sets.filter((one) => !isEmpty(one))];
     this.#saved = this.#saved.filter((one) => !isEmpty(one));
     return set;
+  }
+
+  #start(variables: readonly Variable[], paths: readonly Path[], from: Optimizer | undefined): Stepper {
+    const { backend = isOnDevice() ? "webgpu" : undefined, stats = false, ...options } = this.#options;
+    if (backend === "webgpu") {
+      if (isOnDevice()) return new DeviceStepper(this.#update, paths, variables, from, stats);
+      throw new Error(
+        `LanestepOptimizer: backend "webgpu" steps where TensorFlow.js has tensors on a device: tf.setBackend("webgpu") before, "${getBackend()}" is in use`,
+      );
+    }
+    const tree = treeOf(paths, (i) => ({ data: variables[i]!.dataSync(), shape: variables[i]!.shape }));
+    const optimizer = this.#update.initSync(tree, { ...options, stats, backend, from });
+    return new HostStepper(
+      optimizer,
+      paths,
+      variables.map(({ shape }) => shape),
+    );
   }
 
   #matched(variables: readonly Variable[], paths: readonly Path[]) {
@@ -140,14 +161,14 @@ const pathsOf = (optimizer: Optimizer): Map<string, Path> =>
   new Map(optimizer.internals.program.layout.leaves.map(({ keys }) => [keyOf(keys as Path), keys as Path]));
 
 /** @throws CheckpointError if state that was restored has found no place: labels may go by names that are others now */
-function requireState(optimizer: Optimizer, restored: readonly Path[]): void {
+function requireState(stepper: Stepper, restored: readonly Path[]): void {
   const wanted = new Set(restored.map(keyOf));
-  const { leaves } = optimizer.internals.program.layout;
+  const { leaves } = stepper.donor().internals.program.layout;
   const ends = leaves.filter(({ keys }) => wanted.has(keyOf(keys as Path))).map(({ path }) => `/${path}`);
-  const lost = optimizer.carried?.fresh.find(
+  const lost = stepper.carried?.fresh.find(
     (name) => name.startsWith("state/") && ends.some((end) => name.endsWith(end)),
   );
   if (lost === undefined) return;
-  optimizer.dispose();
+  stepper.dispose();
   throw new CheckpointError(`the checkpoint lacks "${lost}": its variable was in another group of the chain`);
 }

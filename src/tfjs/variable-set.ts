@@ -66,11 +66,13 @@ export class VariableSet {
 
   /** Gives the variables the values of the parameters; those that are frozen have them, unless they were loaded. */
   write(frozenToo = false): void {
-    this.variables.forEach((variable, i) => {
-      if ((this.stepper.isFrozen(i) && !frozenToo) || !this.left.has(this.#keys[i]!)) return;
+    const wanted = [...this.variables.keys()].filter(
+      (i) => (frozenToo || !this.stepper.isFrozen(i)) && this.left.has(this.#keys[i]!),
+    );
+    this.stepper.newParams(wanted, (i, value) => {
+      const variable = this.variables[i]!;
       // A new tensor, though the variable may be the only one to hold the old: kernels of the backend wasm keep what they
       // have made of weights, by the identity of these.
-      const value = this.stepper.newParam(i);
       variable.assign(value);
       value.dispose();
       this.#known[i] = variable.dataId;
