@@ -37,12 +37,13 @@ export function weightsOf(files: readonly Uint8Array[]): NamedTensor[] {
 /** The files again, with zeros as parameters. @throws CheckpointError for the weights of another optimizer */
 export async function filesOf(weights: readonly NamedTensor[]): Promise<Uint8Array[]> {
   const byName = new Map(weights.map((weight) => [weight.name, weight.tensor]));
-  const rest = (await byName.get(REST)?.bytes()) as Uint8Array[] | undefined;
-  if (!rest) {
+  const strings = (await byName.get(REST)?.bytes()) as Uint8Array[] | undefined;
+  if (!strings) {
     throw new CheckpointError(
       `setWeights: there is no "${REST}" among the weights: they are those of another optimizer than LanestepOptimizer`,
     );
   }
+  const rest = [...strings]; // the tensor's own array
   const files: Uint8Array[] = [];
   while (rest.length > 0) {
     const header = rest.shift()!;
