@@ -6,6 +6,7 @@ import {
   type Scalar,
   serialization,
   type Tensor,
+  util,
   type Variable,
 } from "@tensorflow/tfjs-core";
 import type { InitOptions } from "../backends/choose.ts";
@@ -16,6 +17,7 @@ import { flag, option, readOptions } from "../options.ts";
 import { show } from "../show.ts";
 import { requireUpdate, type Update } from "../update.ts";
 import type { Told } from "../updates/rule.ts";
+import { packFiles, unpackFiles } from "./file.ts";
 import { nameOf, updateNamed } from "./registry.ts";
 import { Sets } from "./sets.ts";
 import { filesOf, type NamedTensor, weightsOf } from "./weights.ts";
@@ -56,12 +58,15 @@ const loadSpec = {
   variables: option<readonly Variable[]>([], "a list of variables", (value): value is readonly Variable[] =>
     Array.isArray(value),
   ),
+  strict: flag(true),
 };
 
 /** Options of {@link LanestepOptimizer.load}. */
 export interface LoadVariablesOptions {
   /** Variables to be given the saved parameters; without it state and counts alone are taken. */
   readonly variables?: readonly Variable[] | undefined;
+  /** Whether state that the file lacks, or that the chain has none of, is refused. */
+  readonly strict?: boolean | undefined;
 }
 
 /**
@@ -70,15 +75,13 @@ export interface LoadVariablesOptions {
  * It goes where `tf.train.adam()` goes: `model.compile({ optimizer })`, `optimizer.minimize(f)`, `applyGradients`. Leaves
  * of the update are the variables, by their names split at "/": `dense_Dense1/kernel`.
  *
- * @example
- * ```ts
+ * ```js
  * import * as tf from "@tensorflow/tfjs";
+ * import { adamw } from "lanestep";
  * import { LanestepOptimizer } from "lanestep/tfjs";
  *
- * const x = tf.variable(tf.tensor1d([1, 2]));
- * const optimizer = new LanestepOptimizer(sgd({ learningRate: 0.5 }));
- * optimizer.minimize(() => x.square().sum().asScalar());
- * x.dataSync(); // => Float32Array.of(0, 0)
+ * const optimizer = new LanestepOptimizer(adamw({ learningRate: 1e-3, decay: 0.01 }));
+ * model.compile({ optimizer, loss: "categoricalCrossentropy" });
  * ```
  */
 export class LanestepOptimizer extends Optimizer {
@@ -185,7 +188,7 @@ export class LanestepOptimizer extends Optimizer {
   override async setWeights(weights: NamedTensor[]): Promise<void> {
     const iter = weights.find(({ name }) => name === "iter");
     const iterations = iter ? (await iter.tensor.data())[0]! : 0;
-    this.#replace(await this.#restore(await filesOf(weights)), iterations);
+    this.#replace(await this.#restore(await filesOf(weights), true), iterations);
   }
 
   /**
@@ -198,14 +201,14 @@ export class LanestepOptimizer extends Optimizer {
     const metadata = { ...options.metadata, iterations: String(this.iterations) };
     const files = await this.#living().save({ metadata });
     if (files.length === 1) return files[0]!;
-    const { packFiles } = await import("./file.ts");
     return packFiles(files, metadata);
   }
 
   /**
    * Takes a file of `save()`: the next step goes on bit for bit.
    *
-   * @param options `variables`: those that are to have the saved parameters; without it variables stay what they are
+   * @param options `variables`: those that are to have the saved parameters; without it variables stay what they are.
+   *   `strict`, true: with false what fits is taken, and the rest begins anew
    * @returns what `save({ metadata })` was given
    * @throws CheckpointError for a damaged file, another chain, or a variable that the file lacks; TreeMismatchError for one
    *   of another shape
@@ -214,10 +217,9 @@ export class LanestepOptimizer extends Optimizer {
     bytes: Uint8Array | ArrayBuffer,
     options: LoadVariablesOptions = {},
   ): Promise<Readonly<Record<string, string>>> {
-    const { variables } = readOptions("load", options, loadSpec, "bytes, ");
-    const { unpackFiles } = await import("./file.ts");
+    const { variables, strict } = readOptions("load", options, loadSpec, "bytes, ");
     const { files, metadata } = unpackFiles(bytes);
-    const sets = await this.#restore(files);
+    const sets = await this.#restore(files, strict);
     sets.give(variables);
     const { iterations = "0", format, chain, host, tree, ...own } = metadata;
     this.#replace(sets, Number(iterations));
@@ -259,13 +261,13 @@ export class LanestepOptimizer extends Optimizer {
     return new cls(update, { ...(backend ? { backend } : {}), stats: stats === true });
   }
 
-  async #restore(files: readonly (Uint8Array | ArrayBuffer)[]): Promise<Sets> {
+  async #restore(files: readonly (Uint8Array | ArrayBuffer)[], strict: boolean): Promise<Sets> {
     this.#living();
     const { backend, ...options } = this.#options;
     // Where they wait for their variables: on the host.
-    const host = { ...options, ...(backend === "reference" ? { backend } : {}) };
+    const host = { ...options, strict, ...(backend === "reference" ? { backend } : {}) };
     const optimizers = files.map((file) => this.update.restore(file, undefined, host));
-    return new Sets(this.update, this.#options, await Promise.all(optimizers));
+    return new Sets(this.update, this.#options, strict, await Promise.all(optimizers));
   }
 
   #replace(sets: Sets, iterations: number): void {
@@ -284,16 +286,21 @@ export class LanestepOptimizer extends Optimizer {
 function variableOf(name: string, grad: Tensor): Variable {
   const all = engine().registeredVariables;
   const variable = Object.hasOwn(all, name) ? all[name] : undefined;
-  const refuse = (what: string) => new TypeError(`applyGradients: ${show(name)} ${what}`);
-  if (!variable) throw refuse("is the name of no variable");
-  if (!variable.trainable) throw refuse("is a variable that is not trainable, expected no gradient or null");
-  if (variable.dtype !== "float32") throw refuse(`is a variable of ${variable.dtype}, expected float32`);
-  if (grad.isDisposed) throw refuse("has a gradient that was disposed of");
-  if (grad.dtype !== "float32") throw refuse(`has a gradient of ${grad.dtype}, expected float32`);
-  if (grad.shape.join() !== variable.shape.join()) {
-    throw refuse(`has a gradient of the shape [${grad.shape}], the variable has [${variable.shape}]`);
+  const wrong = whatIsWrong(variable, grad);
+  if (wrong) throw new TypeError(`applyGradients: ${show(name)} ${wrong}`);
+  return variable!;
+}
+
+function whatIsWrong(variable: Variable | undefined, grad: Tensor): string | null {
+  if (!variable) return "is the name of no variable";
+  if (!variable.trainable) return "is a variable that is not trainable, expected no gradient or null";
+  if (variable.dtype !== "float32") return `is a variable of ${variable.dtype}, expected float32`;
+  if (grad.isDisposed) return "has a gradient that was disposed of";
+  if (grad.dtype !== "float32") return `has a gradient of ${grad.dtype}, expected float32`;
+  if (!util.arraysEqual(grad.shape, variable.shape)) {
+    return `has a gradient of the shape [${grad.shape}], the variable has [${variable.shape}]`;
   }
-  return variable;
+  return null;
 }
 
 serialization.registerClass(LanestepOptimizer);

@@ -11,11 +11,9 @@ const updates = new Map<string, Update>();
  * @returns the update
  * @throws TypeError for another argument
  *
- * @example
- * ```ts
- * import { registerUpdate } from "lanestep/tfjs";
- *
+ * ```js
  * const update = registerUpdate("fine-tuning", adamw({ learningRate: 1e-3, decay: 0.01 }));
+ * const optimizer = new LanestepOptimizer(update);
  * ```
  */
 export function registerUpdate(name: string, update: Update): Update {

@@ -25,15 +25,20 @@ interface Saved {
 export class Sets {
   readonly #update: Update;
   readonly #options: LanestepOptions;
+  readonly #strict: boolean;
   readonly #paths = new Paths();
   /** The one of the last step first. */
   #sets: VariableSet[] = [];
   #saved: Saved[];
 
-  /** @param restored optimizers whose variables are not known yet */
-  constructor(update: Update, options: LanestepOptions, restored: readonly Optimizer[] = []) {
+  /**
+   * @param strict whether all state of what is restored has to find a place
+   * @param restored optimizers whose variables are not known yet
+   */
+  constructor(update: Update, options: LanestepOptions, strict = true, restored: readonly Optimizer[] = []) {
     this.#update = update;
     this.#options = options;
+    this.#strict = strict;
     this.#saved = restored.map((optimizer) => ({ optimizer, left: pathsOf(optimizer) }));
   }
 
@@ -100,10 +105,12 @@ export class Sets {
       if (own.length > 0) donors.push({ ...saved, paths: new Map(own) });
     }
     const stepper = this.#start(variables, paths, donors.length > 0 ? join(donors) : undefined);
-    requireState(
-      stepper,
-      come.filter((_, i) => found[i]),
-    );
+    if (this.#strict) {
+      requireState(
+        stepper,
+        come.filter((_, i) => found[i]),
+      );
+    }
     const set = new VariableSet(variables, paths, stepper);
     for (const { left, paths: taken } of donors) for (const key of taken.keys()) left.delete(key);
     for (const { stepper } of this.#sets.filter(isEmpty)) stepper.dispose();

@@ -35,13 +35,14 @@ export class VariableSet {
 
   /** One step of all variables. */
   step(variables: readonly Variable[], grads: readonly Tensor[], told: Told | undefined): void {
+    const { stepper } = this;
     this.read();
-    variables.forEach((variable, i) => {
-      const index = this.#indices.get(variable)!;
-      if (!this.stepper.isFrozen(index)) this.stepper.setGrad(index, grads[i]!);
-    });
+    for (let i = 0; i < variables.length; i++) {
+      const index = this.#indices.get(variables[i]!)!;
+      if (!stepper.isFrozen(index)) stepper.setGrad(index, grads[i]!);
+    }
     try {
-      if (this.stepper.step(told)) this.write();
+      if (stepper.step(told)) this.write();
     } catch (error) {
       // Groups that were not skipped have stepped.
       if (error instanceof NonFiniteError) this.write();
