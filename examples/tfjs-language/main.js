@@ -41,14 +41,14 @@ async function main() {
   const { before, after } = createModels(layers);
   const buckets = readBuckets();
 
-  /** What the models take of texts: the counts of their pairs of bytes, and the shares. @param {readonly string[]} texts */
+  /** What the models take of texts: counts of pairs of bytes, their shares and roots. @param {readonly string[]} texts */
   const inputsOf = (texts) => {
     const data = new Float32Array(texts.length * BUCKETS);
     texts.forEach((text, i) => {
       data.set(countPairs(text, buckets), i * BUCKETS);
     });
     const counts = tf.tensor2d(data, [texts.length, BUCKETS]);
-    return [counts, tf.tidy(() => tf.divNoNan(counts, tf.sum(counts, 1, true)))];
+    return tf.tidy(() => [counts, tf.divNoNan(counts, tf.sum(counts, 1, true)), tf.sqrt(counts)]);
   };
   /** @param {typeof before} model @param {tf.Tensor[]} inputs @returns {import("./report.js").Guess[]} */
   const guess = (model, inputs) =>

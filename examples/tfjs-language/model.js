@@ -10,12 +10,14 @@ const { add, concatenate, dense, softmax } = tf.layers;
 
 /**
  * `before` answers with the probabilities of the languages that it knew, `after` with those of the new one too. They share
- * their layers: a linear one over the counts, and a perceptron over their mean embedding ("wide and deep").
+ * their layers: a linear one over the counts, and a perceptron over their mean embedding ("wide and deep"). The new unit
+ * looks at the roots of the counts, so that what a text repeats a hundred times does not drown the rest.
  * @param {import("./pretrained.js").Pretrained["layers"]} layers
  */
 export function createModels(layers) {
   const counts = tf.input({ shape: [BUCKETS], name: "counts" });
   const shares = tf.input({ shape: [BUCKETS], name: "shares" });
+  const roots = tf.input({ shape: [BUCKETS], name: "roots" });
   /**
    * A frozen layer of the pretrained weights: TensorFlow.js asks for no gradient of it, and the optimizer never meets it.
    * @param {string} name @param {tf.SymbolicTensor} input @param {"relu" | "linear"} activation
@@ -31,9 +33,9 @@ export function createModels(layers) {
   const hidden = frozen("hidden1", frozen("hidden0", frozen("embedding", shares), "relu"), "relu");
   const known = /** @type {tf.SymbolicTensor} */ (add().apply([frozen("deep", hidden), frozen("wide", counts)]));
   const unknown = /** @type {tf.SymbolicTensor} */ (
-    dense({ name: "new", units: 1, kernelInitializer: "zeros" }).apply(counts)
+    dense({ name: "new", units: 1, kernelInitializer: "zeros" }).apply(roots)
   );
-  const inputs = [counts, shares];
+  const inputs = [counts, shares, roots];
   const answers = (/** @type {tf.SymbolicTensor} */ logits) =>
     /** @type {tf.SymbolicTensor} */ (softmax().apply(logits));
   const all = /** @type {tf.SymbolicTensor} */ (concatenate().apply([known, unknown]));
@@ -43,6 +45,6 @@ export function createModels(layers) {
 /** @param {number} steps of the whole training */
 export function createUpdate(steps) {
   const warmupSteps = Math.floor(steps / 10);
-  const learningRate = warmupCosine({ initValue: 0.001, peakValue: 0.01, warmupSteps, decaySteps: steps });
+  const learningRate = warmupCosine({ initValue: 0.003, peakValue: 0.03, warmupSteps, decaySteps: steps });
   return chain(clipByGlobalNorm({ maxNorm: 1 }), adamw({ learningRate, decay: 0.01 }));
 }

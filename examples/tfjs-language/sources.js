@@ -1,7 +1,7 @@
 // @ts-check
 // What is learnt from, and what is asked: source files of npm packages. No package stands on both sides.
 
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { mulberry32, shuffled } from "../digits/data.js";
@@ -16,8 +16,8 @@ const LENGTH = 2000;
 const SHORTEST = 200;
 /** From one file, that long ones do not outweigh the others. */
 const PIECES_OF_A_FILE = 4;
-/** Of one language, on either side. */
-const MOST = 200;
+/** Of one language. */
+const MOST = { learn: 400, ask: 200 };
 
 /**
  * Packages to learn from, and packages to be asked about. What it knew is learnt from too, that it be told apart from the
@@ -69,7 +69,7 @@ export function readPieces(side, seed) {
     const texts = new Set(packages.flatMap((name) => readTexts(name, files))); // a text that comes twice is one
     const pieces = [...texts].flatMap((text) => cut(text).slice(0, PIECES_OF_A_FILE));
     return shuffled(pieces, random)
-      .slice(0, MOST)
+      .slice(0, MOST[side])
       .map((text) => ({ language, text }));
   });
   return shuffled(ofLanguages.flat(), random);
@@ -81,7 +81,9 @@ function readTexts(name, files) {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((path) => files.test(path))
     .sort()
-    .map((path) => readFileSync(join(folder, path), "utf8"));
+    .map((path) => join(folder, path))
+    .filter((path) => statSync(path).isFile()) // some folders are called "name.js"
+    .map((path) => readFileSync(path, "utf8"));
 }
 
 /** @param {string} text */

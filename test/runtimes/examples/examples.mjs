@@ -4,7 +4,7 @@
 import { errorOf } from "../errors.mjs";
 import { bun, deno, findWorkerd, requireInstalled } from "../installed.mjs";
 import { inBun, inDeno, inNode } from "./scripts.mjs";
-import { digitsInTensorFlow, requirePackages } from "./tensorflow.mjs";
+import { digitsInTensorFlow, languageInTensorFlow, requirePackages } from "./tensorflow.mjs";
 import { inWorkerd } from "./worker.mjs";
 
 /** @typedef {Record<string, (project: string, engine: string) => Promise<void>>} Checks */
@@ -15,6 +15,7 @@ const examples = {
   bun: [() => requireInstalled(bun), inBun],
   "node-stream": [() => process.execPath, inNode],
   "tfjs-digits": [() => requirePackages("tfjs-digits"), digitsInTensorFlow],
+  "tfjs-language": [() => requirePackages("tfjs-language"), languageInTensorFlow],
   worker: [findWorkerd, inWorkerd],
 };
 

