@@ -4,7 +4,7 @@
 /** @import { PeersPlan, PeersResult } from "./peers-table.js" */
 
 import os from "node:os";
-import { adaptersTable, measureAdapters } from "./adapters/index.js";
+import { measureAdapters } from "./adapters/index.js";
 import { TOLERANCE } from "./contest.js";
 import { catalogue } from "./peers/catalogue.js";
 import { peersTable } from "./peers-table.js";
@@ -68,9 +68,6 @@ export async function peers(machine, { quick, only = [] }) {
     console.log(`\nclipping and adamw\n${peersTable(results, "clipped", missing, ROUNDS)}`);
     console.log(`\nadamw alone\n${peersTable(results, "plain", missing, ROUNDS)}`);
   }
-  console.log(
-    `\nAdam alone, in the libraries with and without lanestep's adapters; ${rounds} rounds\n${adaptersTable(adapters, rounds)}`,
-  );
   const loads = { loadBefore, loadAfter: os.loadavg() };
   const all = {
     date: new Date().toISOString(),

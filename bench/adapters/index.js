@@ -26,7 +26,7 @@ const PLACES = [
 ];
 
 const SIZES = [
-  { length: 10 * K, leaves: false, checkedSteps: 5 },
+  { length: 10 * K, leaves: false, checkedSteps: 10 },
   { length: M, leaves: false, checkedSteps: 2 },
   { length: M, leaves: true, checkedSteps: 2 },
   { length: 16 * M, leaves: false, checkedSteps: 1 },
@@ -37,6 +37,7 @@ const SIZES = [
  * @returns {Promise<{ adapters: AdapterRow[], missing: string[], versions: Record<string, string> }>}
  */
 export async function measureAdapters({ quick, rounds, isWanted }) {
+  console.log(`\nAdam alone, with and without lanestep's adapters; ns a parameter, ${rounds} rounds\n${line(HEADS)}`);
   /** @type {AdapterRow[]} */
   const adapters = [];
   /** @type {string[]} */
@@ -59,7 +60,9 @@ export async function measureAdapters({ quick, rounds, isWanted }) {
       /** @type {AdapterPlan} */
       const plan = { library, backend, lengths, checkedSteps, rounds, fewRounds: 3 };
       const result = /** @type {AdapterRow["result"]} */ (runCase("adapter", [engine, JSON.stringify(plan)]));
-      adapters.push({ engine, length, leaves: lengths.length, plan, result });
+      const row = { engine, length, leaves: lengths.length, plan, result };
+      console.log(lineOf(row));
+      adapters.push(row);
     }
   }
   return { adapters, missing, versions };
@@ -79,32 +82,26 @@ async function missingOf(engine) {
   return null;
 }
 
-const HEADS = ["ns a parameter", "without the adapter", "copies, of the step", "in the library"];
+const HEADS = ["", "with the adapter", "without", "copies, of the step", "in the library"];
+const WIDTHS = [46, 18, 10, 21, 0];
 
-/**
- * @param {AdapterRow[]} rows
- * @param {number} rounds of which no note is made
- */
-export function adaptersTable(rows, rounds) {
-  const lines = rows.map(({ engine, length, leaves, plan, result }) => {
-    const { times, alone } = result;
-    const [own, ...others] = times;
-    const per = (/** @type {number} */ nanoseconds) => (nanoseconds / length).toFixed(2);
-    const theirs = others.map((time) => {
-      const note = time.rounds === rounds ? "" : ` (${time.rounds} rounds)`;
-      return `${time.name} ${per(time.nanoseconds)} × ${(1 / time.ratio).toFixed(1)}${note}`;
-    });
-    const where = `${own?.name}, ${plan.backend}, ${engine}, ${size(length)}${leaves > 1 ? ` in ${leaves}` : ""}`;
-    const copies = alone.ratio - 1;
-    return [where, per(own?.nanoseconds ?? Number.NaN), per(alone.nanoseconds), copies.toFixed(2), theirs.join(", ")];
+/** @param {string[]} cells */
+const line = (cells) =>
+  cells
+    .map((cell, i) => cell.padEnd(WIDTHS[i] ?? 0))
+    .join("")
+    .trimEnd();
+
+/** @param {AdapterRow} row */
+function lineOf({ engine, length, leaves, plan, result }) {
+  const { times, alone } = result;
+  const [own, ...others] = times;
+  const per = (/** @type {number} */ nanoseconds) => (nanoseconds / length).toFixed(2);
+  const theirs = others.map((time) => {
+    const note = time.rounds === plan.rounds ? "" : ` (${time.rounds} rounds)`;
+    return `${time.name} ${per(time.nanoseconds)} × ${(1 / time.ratio).toFixed(1)}${note}`;
   });
-  const widths = [46, 16, 21, 21, 0];
-  return [["", ...HEADS], ...lines]
-    .map((cells) =>
-      cells
-        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-        .join("")
-        .trimEnd(),
-    )
-    .join("\n");
+  const where = `${own?.name}, ${plan.backend}, ${engine}, ${size(length)}${leaves > 1 ? ` in ${leaves}` : ""}`;
+  const copies = (alone.ratio - 1).toFixed(2);
+  return line([where, per(own?.nanoseconds ?? Number.NaN), per(alone.nanoseconds), copies, theirs.join(", ")]);
 }

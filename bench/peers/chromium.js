@@ -46,7 +46,7 @@ async function open(url) {
     page.on("crash", () => reject(new Error("the page crashed")));
   });
   ended.catch(() => {}); // before anybody waits for it
-  await page.goto(url);
+  await page.goto(url, { waitUntil: "commit" }); // the page is loaded when it has measured
   return { version: browser.version(), ended, close: () => browser.close() };
 }
 
