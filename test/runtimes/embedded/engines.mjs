@@ -2,9 +2,8 @@
 // Engines with no process, fetch or DOM, and no loader of modules: the workload as one script. V8 in a context of Node's
 // `vm` and in Python (MiniRacer), JavaScriptCore's own shell, SpiderMonkey in GJS, and Bare.
 
-import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import nodeResolve from "@rollup/plugin-node-resolve";
 import { rollup } from "rollup";
@@ -60,12 +59,7 @@ async function goldenOf({ project }) {
  * @property {readonly string[]} [options] behind the script's path
  */
 
-const inPath = (/** @type {string} */ name) =>
-  (process.env.PATH ?? "")
-    .split(delimiter)
-    .map((folder) => join(folder, name))
-    .find(existsSync) ?? name;
-const python = process.env.LANESTEP_PYTHON ?? inPath("python3");
+const python = process.env.LANESTEP_PYTHON ?? "python3";
 const node = { command: [nodeOf(26), here("vm.mjs")], version: [nodeOf(26), "--version"] };
 
 /** @type {Record<string, readonly Host[]>} */
@@ -92,7 +86,7 @@ const hosts = {
   jsc: [
     {
       engine: "JavaScriptCore",
-      command: [inPath("jsc")],
+      command: ["jsc"],
       version: ["dpkg-query", "--show", "libjavascriptcoregtk-4.0-bin"],
       install: "apt-get install libjavascriptcoregtk-4.0-bin",
       print: "print",
@@ -101,8 +95,8 @@ const hosts = {
   gjs: [
     {
       engine: "SpiderMonkey in GJS",
-      command: [inPath("gjs")],
-      version: [inPath("gjs"), "--version"],
+      command: ["gjs"],
+      version: ["gjs", "--version"],
       install: "apt-get install gjs",
       print: "print",
     },

@@ -2,22 +2,20 @@
 // What `npm run demo` says of the trained network before it serves the page.
 
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { restored } from "../../../../examples/browser/fine-tuning.js";
+import { makeFolder, removeFolder } from "../../cleanup.mjs";
+import { output } from "../../processes.mjs";
 
-const exec = promisify(execFile);
 const from = (/** @type {string} */ file) => new URL(`../../../../examples/${file}`, import.meta.url);
 
 /** @param {string} folder @param {string} checkpoint @returns {Promise<string>} what is printed */
 async function prepare(folder, checkpoint) {
   const call = [join(folder, "public"), checkpoint].map((each) => JSON.stringify(each)).join(", ");
   const code = `import { prepare } from ${JSON.stringify(from("browser/prepare.js").href)}; await prepare(${call});`;
-  return (await exec(process.execPath, ["--input-type=module", "--eval", code])).stdout;
+  return output(process.execPath, ["--input-type=module", "--eval", code]);
 }
 
 /** @type {Record<string, (folder: string, checkpoint: string) => Promise<void>>} */
@@ -46,14 +44,14 @@ export function* preparingChecks() {
     yield [
       name,
       async () => {
-        const folder = await mkdtemp(join(tmpdir(), "lanestep-prepare-"));
+        const folder = makeFolder("lanestep-prepare-");
         try {
           const checkpoint = join(folder, "trained.safetensors");
           const options = ["--epochs", "1", "--batch", "8000", "--save", checkpoint];
-          await exec(process.execPath, [fileURLToPath(from("digits/main.js")), ...options]);
+          await output(process.execPath, [fileURLToPath(from("digits/main.js")), ...options]);
           await check(folder, checkpoint);
         } finally {
-          await rm(folder, { recursive: true });
+          await removeFolder(folder);
         }
       },
     ];
