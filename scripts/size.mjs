@@ -6,7 +6,7 @@ import { gzipSync } from "node:zlib";
 
 /** Bytes gzipped, with all that is loaded with it; the default import holds the kernels too. */
 const limits = {
-  "index.js": 32_500,
+  "index.js": 33_000,
   "kernels.wasm": 6_000,
   "warmed.wasm": Number.POSITIVE_INFINITY,
   "restore.js": Number.POSITIVE_INFINITY,

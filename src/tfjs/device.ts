@@ -1,9 +1,9 @@
 // Variables of TensorFlow.js's backend webgpu: values go from its buffers to lanestep's and back, on its own device.
 
 import { engine, getBackend, type Tensor, type TensorInfo, type Variable } from "@tensorflow/tfjs-core";
+import { startGpuNow } from "../backends/webgpu/now.ts";
 import type { GpuOptimizer } from "../backends/webgpu/optimizer.ts";
 import type { GpuPlace } from "../backends/webgpu/types.ts";
-import { startGpuNow } from "../backends/webgpu/now.ts";
 import { StateError } from "../errors.ts";
 import type { CarryReport } from "../optimizer/carry.ts";
 import type { Optimizer } from "../optimizer/optimizer.ts";

@@ -270,13 +270,9 @@ export class GpuOptimizer<T = unknown> {
 
   /** @internal The same, read back: as it is now. */
   async pull(): Promise<Readable<ArrayLike<number>>> {
-    const { program, host, gpu, planes, engine } = this.#ready("init");
-    // Steps may go on.
-    const now = structuredClone(host);
-    const kept = new HostPlanes(program);
-    const views = new PlaneViews(program, kept);
-    for (const id of ["params", ...program.slots.keys()] as const) views.leaves(id);
-    await this.#guard(kept.download(gpu, planes));
+    const { program, host, engine } = this.#ready("init");
+    const now = structuredClone(host); // steps may go on
+    const views = await this.#download(["params", ...program.slots.keys()]);
     return { program, host: now, engine, views, ready: () => {} };
   }
 

@@ -1,4 +1,4 @@
-// Leaves of planes that stay on the device while another optimizer takes them over.
+// Planes leaf by leaf, for what one optimizer takes over from another on the device.
 
 import type { Program } from "../../program/program.ts";
 import type { LayoutLeaf } from "../../tree/layout.ts";

@@ -1,26 +1,22 @@
 // How an optimizer on a device comes to be.
 
 import { type Plan as CarryPlan, type CarryReport, carry, type Source } from "../../optimizer/carry.ts";
-import { sourceOf } from "../../optimizer/from.ts";
 import type { Optimizer } from "../../optimizer/optimizer.ts";
 import { isFrozen, PlaneViews, writeLeaves } from "../../optimizer/views.ts";
 import type { GroupProgram } from "../../program/compile.ts";
 import type { Program } from "../../program/program.ts";
 import { Runner } from "../../program/runner.ts";
 import { type Host, newHost, StepValues } from "../../program/values.ts";
-import { readTree } from "../../tree/layout.ts";
 import type { FoundLeaf } from "../../tree/leaf.ts";
-import type { Update } from "../../update.ts";
 import type { BackendInfo, PlaneId } from "../backend.ts";
 import { choose } from "./auto.ts";
 import { matchBindings, uses } from "./bindings.ts";
-import { copyPlaces, writeFound } from "./copies.ts";
+import { writeFound } from "./copies.ts";
 import { checkDevice, sharedDevice } from "./device.ts";
 import { GpuEngine } from "./engine.ts";
 import { Gpu, lostError, orLost } from "./gpu.ts";
 import { HostPlanes } from "./host-planes.ts";
 import { GpuOptimizer, type GpuParts } from "./optimizer.ts";
-import { PlaneLeaves } from "./plane-leaves.ts";
 import { deviceLayout, type Given, Planes } from "./planes.ts";
 import { Tables } from "./tables.ts";
 import type { GpuInitOptions } from "./types.ts";
@@ -104,12 +100,10 @@ async function startGpu<T>(
       ? { grads: matchBindings(layout, buffers.grads, "buffers.grads", uses.planes, (leaf) => isFrozen(program, leaf)) }
       : {}),
   };
-  let parts: Parts | undefined;
+  const { parts, room } = allot(gpu, program, places, options.stats === true, reason);
+  const { planes, tables, engine } = parts;
   try {
-    const allotted = allot(gpu, program, places, options.stats === true, reason);
-    parts = allotted.parts;
-    await allotted.room;
-    const { planes, engine } = parts;
+    await room;
     await engine.compile();
     if (gpu.lost) throw lostError(gpu.lost);
     let carried = null;
@@ -128,56 +122,26 @@ async function startGpu<T>(
     }
     return optimizerOf<T>(parts, plan?.host ?? newHost(program.chain), carried);
   } catch (error) {
-    if (parts) free(parts);
+    for (const own of [planes, tables, engine.passes]) own.destroy();
     throw await orLost(gpu, error);
   }
 }
 
+/** What stands on the device before there are values, and an engine for it. */
+export type Allotted = Omit<GpuParts, "host" | "runner">;
+
 /**
- * Starts at once, for libraries whose steps wait for nothing: shaders are compiled when they are first wanted.
+ * Makes planes and tables.
  *
- * @param tree of shapes
- * @param params bindings: where the parameters stand on the device, from where they are copied
- * @param from an optimizer to go on from, on the same device or on the host
- * @returns `room`: rejected with a RangeError where the device had none; what was encoded by then came to nothing
+ * @returns `room`: rejected with a RangeError where the device had none for them, which it tells later
  */
-export function startGpuNow(
-  update: Update,
-  tree: unknown,
-  device: GPUDevice,
-  params: unknown,
-  from: Optimizer | undefined,
-  keepsUpdates: boolean,
-): { readonly optimizer: GpuOptimizer; readonly room: Promise<void> } {
-  const { program: met, source, plan } = update.meet(readTree(tree, "params").tree, from && sourceOf(from.internals));
-  refuse(met);
-  const program: Program = { ...met, layout: deviceLayout(met.layout) };
-  const places = matchBindings(program.layout, params, "params", uses.source);
-  const { parts, room } = allot(Gpu.of(device), program, {}, keepsUpdates, "asked for");
-  const submit = <Result>(record: (encoder: GPUCommandEncoder) => Result): Result => {
-    const encoder = device.createCommandEncoder();
-    const result = record(encoder);
-    device.queue.submit([encoder.finish()]);
-    return result;
-  };
-  submit((encoder) => copyPlaces(encoder, parts.planes, "params", program, places));
-  const carried = source
-    ? submit((encoder) => carry(program, new PlaneLeaves(program, parts.planes, encoder), source))
-    : null;
-  if (!source) beginSlots(parts);
-  return { optimizer: optimizerOf(parts, plan?.host ?? newHost(program.chain), carried), room };
-}
-
-type Parts = Omit<GpuParts, "host" | "runner">;
-
-/** Planes and tables. `room` is rejected where the device had none, which it tells later. */
-function allot(
+export function allot(
   gpu: Gpu,
   program: Program,
   places: Given,
   keepsUpdates: boolean,
   reason: string,
-): { readonly parts: Parts; readonly room: Promise<void> } {
+): { readonly parts: Allotted; readonly room: Promise<void> } {
   const { device } = gpu;
   const { groups, slots } = program;
   const ids: PlaneId[] = [
@@ -188,44 +152,46 @@ function allot(
   ];
   const { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage } = device.limits;
   const merges = groups.some((group) => bindingsOf(group) > maxStorageBuffersPerShaderStage);
-  const values = groups.map((group, g) => new StepValues(group, program.births[g]!));
-  const backend: BackendInfo = Object.freeze({ name: "webgpu", path: "shaders", reason });
-  let scopes: Promise<(GPUError | null)[]>;
-  let planes: Planes | undefined;
-  let tables: Tables;
-  device.pushErrorScope("validation");
-  device.pushErrorScope("out-of-memory");
+  const most = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+  const made: { destroy(): void }[] = [];
   try {
-    planes = new Planes(gpu, program, ids, places, merges, Math.min(maxStorageBufferBindingSize, maxBufferSize));
-    tables = new Tables(gpu, program, planes.pieces);
+    device.pushErrorScope("validation");
+    device.pushErrorScope("out-of-memory");
+    let planes: Planes;
+    let tables: Tables;
+    let errors: Promise<(GPUError | null)[]>;
+    try {
+      planes = new Planes(gpu, program, ids, places, merges, most);
+      made.push(planes);
+      tables = new Tables(gpu, program, planes.pieces);
+      made.push(tables);
+    } finally {
+      // Both at once: others may open theirs while these are waited for.
+      errors = Promise.all([device.popErrorScope(), device.popErrorScope()]);
+    }
+    const room = errors.then((errors) => {
+      const error = errors.find((error) => error !== null);
+      if (error) throw new RangeError(`the device has no room for ${planes.bytes} bytes of planes: ${error.message}`);
+    });
+    const values = groups.map((group, g) => new StepValues(group, program.births[g]!));
+    const backend: BackendInfo = Object.freeze({ name: "webgpu", path: "shaders", reason });
+    const engine = new GpuEngine(gpu, program, values, planes, tables, keepsUpdates, backend);
+    return { parts: { gpu, program, values, engine, planes, tables, keepsUpdates }, room };
   } catch (error) {
-    planes?.destroy();
+    for (const own of made) own.destroy();
     throw error;
-  } finally {
-    // Both at once: scopes are a stack, and others use the device too.
-    scopes = Promise.all([device.popErrorScope(), device.popErrorScope()]);
   }
-  const { bytes } = planes;
-  const room = scopes.then((errors) => {
-    const error = errors.find((error) => error !== null);
-    if (error) throw new RangeError(`the device has no room for ${bytes} bytes of planes: ${error.message}`);
-  });
-  const engine = new GpuEngine(gpu, program, values, planes, tables, keepsUpdates, backend);
-  return { parts: { gpu, program, values, engine, planes, tables, keepsUpdates }, room };
 }
 
-function free({ planes, tables, engine }: Parts): void {
-  for (const own of [planes, tables, engine.passes]) own.destroy();
-}
-
-function beginSlots({ program: { slots }, planes }: Parts): void {
+/** What slots begin with, when parameters are there. */
+export function beginSlots({ program: { slots }, planes }: Allotted): void {
   slots.forEach(({ initial }, slot) => {
     if (initial === "params") planes.copy("params", slot);
     else if (initial !== 0) planes.fill(slot, initial);
   });
 }
 
-function optimizerOf<T>(parts: Parts, host: Host, carried: CarryReport | null): GpuOptimizer<T> {
+export function optimizerOf<T>(parts: Allotted, host: Host, carried: CarryReport | null): GpuOptimizer<T> {
   const runner = new Runner(parts.program, parts.engine, parts.values, host);
   return new GpuOptimizer<T>({ ...parts, host, runner }, carried);
 }
@@ -242,7 +208,7 @@ function bindingsOf({ stages, slots }: GroupProgram): number {
 }
 
 /** What a device cannot do yet. */
-function refuse({ chain }: Program): void {
+export function refuse({ chain }: Program): void {
   const missing = { skip: "zeroNans()", custom: "a chain of built-in updates" };
   for (const { rule, address } of chain.all) {
     const kind = rule.kind === "gate" ? rule.gate : rule.kind;
