@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { linkPeers, peers } from "./peers.mjs";
 import { root, run } from "./process.mjs";
 import { scriptOf } from "./script.mjs";
 
@@ -19,13 +20,16 @@ const scripts = {
   "files.js": { imports: ["./core.js", "node:fs/promises", "node:path", "node:url"], globals: ["crypto"] },
   "glob.js": { imports: ["./core.js"], globals: [] },
   "index.js": { imports: ["./core.js"], globals: [] },
-  "jax.js": { imports: ["@jax-js/jax"], globals: [] },
+  "jax.js": { imports: ["./core.js", "@jax-js/jax"], globals: [] },
   "restore.js": { imports: ["./core.js", "./safetensors-read.js"], globals: [] },
   "safetensors-read.js": { imports: ["./core.js"], globals: [] },
   "safetensors.js": { imports: ["./core.js", "./safetensors-read.js"], globals: [] },
   "schedules.js": { imports: ["./core.js"], globals: [] },
-  "tfjs.js": { imports: ["@tensorflow/tfjs-core"], globals: [] },
-  "webgpu.js": { imports: ["./core.js", "./restore.js"], globals: ["setTimeout"] },
+  "tfjs.js": {
+    imports: ["./core.js", "./safetensors-read.js", "./safetensors.js", "./webgpu.js", "@tensorflow/tfjs-core"],
+    globals: ["TextDecoder"],
+  },
+  "webgpu.js": { imports: ["./core.js", "./restore.js"], globals: ["setTimeout", "structuredClone"] },
   "workerd.js": { imports: ["./core.js", "./kernels.wasm", "./warmed.wasm"], globals: [] },
 };
 
@@ -58,7 +62,7 @@ const targetsOf = (/** @type {unknown} */ value, name = "") =>
     : Object.entries(value ?? {}).flatMap(([key, inner]) => targetsOf(inner, `${name} ${key}`.trim()));
 
 /** @param {import("./run.mjs").Context} context @returns {AsyncGenerator<import("./run.mjs").Check>} */
-export async function* contents({ installed, manifest }) {
+export async function* contents({ project, installed, manifest }) {
   const read = (/** @type {string} */ file) => readFile(join(installed, file));
   const script = async (/** @type {string} */ name) => scriptOf((await read(`dist/${name}`)).toString());
 
@@ -80,10 +84,15 @@ export async function* contents({ installed, manifest }) {
   };
 
   yield {
-    name: "no dependencies, no scripts of an installation",
+    name: "no dependencies but peers, each optional; no scripts of an installation",
     async body() {
-      const { dependencies, peerDependencies, optionalDependencies } = manifest;
-      assert.deepEqual([dependencies, peerDependencies, optionalDependencies], [undefined, undefined, undefined]);
+      const { dependencies, optionalDependencies, peerDependencies, peerDependenciesMeta } = manifest;
+      assert.deepEqual([dependencies, optionalDependencies], [undefined, undefined]);
+      assert.deepEqual(Object.keys(peerDependencies), Object.values(peers));
+      assert.deepEqual(
+        peerDependenciesMeta,
+        Object.fromEntries(Object.values(peers).map((name) => [name, { optional: true }])),
+      );
       for (const name of ["preinstall", "install", "postinstall"]) assert.ok(!manifest.scripts[name], name);
     },
   };
@@ -100,12 +109,23 @@ export async function* contents({ installed, manifest }) {
     },
   };
 
+  const importing = (/** @type {string} */ names) =>
+    run(process.execPath, ["--input-type=module", "--eval", names], join(installed, "../.."));
+
   yield {
-    name: "every export of JavaScript can be imported, by this Node",
+    name: "every export of JavaScript can be imported, by this Node; those for other libraries with these",
     async body() {
-      const names = Object.entries(manifest.exports).filter(([, { default: file }]) => file?.endsWith(".js"));
-      const code = names.map(([name]) => `await import("lanestep${name.slice(1)}");`).join("\n");
-      await run(process.execPath, ["--input-type=module", "--eval", code], join(installed, "../.."));
+      const names = Object.entries(manifest.exports).flatMap(([name, { default: file }]) =>
+        file?.endsWith(".js") ? [name.slice(2)] : [],
+      );
+      const line = (/** @type {string} */ name) => `await import("lanestep${name && `/${name}`}");`;
+      const isAlone = (/** @type {string} */ name) => !Object.hasOwn(peers, name);
+      await importing(names.filter(isAlone).map(line).join("\n"));
+      for (const [entry, peer] of Object.entries(peers)) {
+        await assert.rejects(importing(line(entry)), new RegExp(`Cannot find package '${peer}'`));
+      }
+      await linkPeers(project);
+      await importing(names.map(line).join("\n"));
       return `${names.length} of them`;
     },
   };

@@ -2,6 +2,7 @@
 
 import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { linkPeers } from "./peers.mjs";
 import { here, root, run } from "./process.mjs";
 
 /** The oldest that the README names, and the newest of each major version. */
@@ -28,11 +29,18 @@ const settings = {
     options: { module: "esnext", moduleResolution: "bundler", customConditions: ["workerd"], lib, types: [] },
     files: ["consumer.ts"],
   },
+  "bundler, the types of the DOM, with TensorFlow.js": {
+    // Its own types are not those of every compiler.
+    options: { module: "esnext", moduleResolution: "bundler", lib: [...lib, "dom"], types: [], skipLibCheck: true },
+    files: ["consumer-tfjs.ts"],
+  },
 };
 
 /** @param {import("./run.mjs").Context} context @returns {AsyncGenerator<import("./run.mjs").Check>} */
 export async function* types({ project }) {
-  for (const name of ["consumer.ts", "consumer-files.ts"]) await cp(here(name), join(project, name));
+  await linkPeers(project);
+  for (const name of ["consumer.ts", "consumer-files.ts", "consumer-tfjs.ts"])
+    await cp(here(name), join(project, name));
   for (const compiler of compilers) {
     const folder = here(`node_modules/${compiler}`);
     const { version } = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
@@ -43,7 +51,7 @@ export async function* types({ project }) {
           const strict = { strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true };
           const checked = { skipLibCheck: false, verbatimModuleSyntax: true, isolatedModules: true, noEmit: true };
           const typeRoots = [join(root, "node_modules/@types")];
-          const compilerOptions = { target: "es2022", ...options, ...strict, ...checked, typeRoots };
+          const compilerOptions = { target: "es2022", ...strict, ...checked, typeRoots, ...options };
           await writeFile(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
           await run(process.execPath, [join(folder, "bin/tsc"), "-p", "."], project);
         },
