@@ -2,7 +2,14 @@ export { applyUpdates } from "./apply-updates.ts";
 export type { BackendInfo } from "./backends/backend.ts";
 export type { InitOptions } from "./backends/choose.ts";
 export type { GpuOptimizer } from "./backends/webgpu/optimizer.ts";
-export type { AutoInitOptions, GpuBinding, GpuBindings, GpuInitOptions, GpuPlace, GpuPlaces } from "./backends/webgpu/types.ts";
+export type {
+  AutoInitOptions,
+  GpuBinding,
+  GpuBindings,
+  GpuInitOptions,
+  GpuPlace,
+  GpuPlaces,
+} from "./backends/webgpu/types.ts";
 export type { SaveOptions } from "./checkpoint/save.ts";
 export { type Control, control } from "./control.ts";
 export {

@@ -1,8 +1,8 @@
 // @ts-check
 // The webgpu backend on devices in software, SwiftShader, which Debian's chromium brings with a loader: the tests in Node
-// (Dawn), then their checks in Deno (wgpu) and Chromium, then the example. `npm run test:webgpu chromium`: there alone;
-// other arguments are Vitest's: which of its tests. What is missing is a failure. Another device: VK_DRIVER_FILES, empty
-// for those of the system.
+// (Dawn), then their checks in Deno (wgpu) and Chromium, then the example and lanestep/jax there. `npm run test:webgpu
+// chromium`: that alone; other arguments are Vitest's: which of its tests. What is missing is a failure. Another device:
+// VK_DRIVER_FILES, empty for those of the system.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
@@ -65,6 +65,7 @@ const engines = {
   deno: async () => (await import("./engines.mjs")).inDeno(),
   chromium: async () => (await import("./engines.mjs")).inChromium(),
   example: async () => (await import("./example.mjs")).inExample(),
+  jax: async () => (await import("./jax.mjs")).withJax(),
 };
 
 const args = process.argv.slice(2);
