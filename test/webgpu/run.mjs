@@ -1,6 +1,6 @@
 // @ts-check
 // The webgpu backend on devices in software, SwiftShader, which Debian's chromium brings with a loader: the tests in Node
-// (Dawn), then their checks in Deno (wgpu) and Chromium, then the example and lanestep/jax there. `npm run test:webgpu
+// (Dawn), then their checks in Deno (wgpu) and Chromium, then the example and the adapters there. `npm run test:webgpu
 // chromium`: that alone; other arguments are Vitest's: which of its tests. What is missing is a failure. Another device:
 // VK_DRIVER_FILES, empty for those of the system.
 
@@ -66,6 +66,7 @@ const engines = {
   chromium: async () => (await import("./engines.mjs")).inChromium(),
   example: async () => (await import("./example.mjs")).inExample(),
   jax: async () => (await import("./jax.mjs")).withJax(),
+  tfjs: async () => (await import("../tfjs/browser/run.mjs")).inTensorFlow(),
 };
 
 const args = process.argv.slice(2);

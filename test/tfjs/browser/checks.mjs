@@ -2,8 +2,8 @@
 // What runs in the page. A check returns figures to be shown, or throws.
 
 import * as tf from "@tensorflow/tfjs-core";
-import * as lanestep from "../../dist/index.js";
-import { LanestepOptimizer } from "../../dist/tfjs.js";
+import * as lanestep from "../../../dist/index.js";
+import { LanestepOptimizer } from "../../../dist/tfjs.js";
 import { train, use } from "./models.mjs";
 
 const { accumulate, adam, adamw, averageParams, chain, clipByGlobalNorm, lookahead, partition, skipNonFinite } =
