@@ -52,7 +52,7 @@ export async function peers(machine, { quick, only = [] }) {
     return /** @type {PeersResult} */ (runCase("peers", [JSON.stringify(plan)]));
   });
 
-  const rounds = quick ? 5 : ROUNDS;
+  const rounds = quick ? 5 : 2 * ROUNDS + 1; // shorter ones
   const { adapters, ...found } = await measureAdapters({ quick, rounds, isWanted });
   Object.assign(versions, found.versions);
 
@@ -62,9 +62,8 @@ export async function peers(machine, { quick, only = [] }) {
   if (first) console.log(`backend: ${first.backend.name}, ${first.backend.path}`);
   console.log(`checked: all parameters within ${TOLERANCE} of the largest, before anything is timed`);
   console.log(`load of the machine: ${loadBefore[0]?.toFixed(1)} before, ${os.loadavg()[0]?.toFixed(1)} after`);
-  console.log("\nns a parameter; × the peer's time over lanestep's, above 1 lanestep is faster");
   if (first) {
-    console.log(`${ROUNDS} rounds`);
+    console.log(`\nns a parameter; × the peer's time over lanestep's, above 1 lanestep is faster; ${ROUNDS} rounds`);
     console.log(`\nclipping and adamw\n${peersTable(results, "clipped", missing, ROUNDS)}`);
     console.log(`\nadamw alone\n${peersTable(results, "plain", missing, ROUNDS)}`);
   }

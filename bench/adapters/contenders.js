@@ -34,8 +34,11 @@ export const update = adam({ learningRate, b1, b2, eps, epsRoot });
  * @property {{ name: string, path: string }} lanestep its backend
  */
 
-/** Parameters a sample: long against the clock's grain, in a page a tenth of a millisecond. */
-const PARAMETERS_A_SAMPLE = 1 << 22;
+/**
+ * Parameters a sample: long against the clock's grain, in a page a tenth of a millisecond. No longer than that: where others
+ * share the core most samples are whole.
+ */
+const PARAMETERS_A_SAMPLE = "document" in globalThis ? 1 << 22 : 1 << 20;
 /** Nanoseconds: a sample of the slowest is no longer than this, if more than one step is. */
 const LONG_SAMPLE = 0.2e9;
 /** Nanoseconds: where a step alone is longer there are fewer rounds. */
