@@ -239,7 +239,7 @@ export class LanestepOptimizer extends Optimizer {
     const name = nameOf(this.update);
     if (name === undefined) {
       throw new Error(
-        'an update cannot be saved, but its name: registerUpdate("a name", update) before this, and again before the model is loaded',
+        'an update cannot be saved, only its name: call registerUpdate("a name", update) before this, and again before the model is loaded',
       );
     }
     const { backend, stats } = this.#options;

@@ -5,11 +5,13 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import commonjs from "@rollup/plugin-commonjs";
 import nodeResolve from "@rollup/plugin-node-resolve";
 import terser from "@rollup/plugin-terser";
 import * as esbuild from "esbuild";
 import { rollup } from "rollup";
 import * as vite from "vite";
+import { linkPeers } from "./peers.mjs";
 
 /** @typedef {{ file: string, code: string, isEntry: boolean, imports: string[] }} Chunk `imports`: at once, of chunks */
 /** @typedef {{ minify?: boolean, conditions?: string[] }} Options */
@@ -30,7 +32,8 @@ const LIMITS = { sgd: 0.83, "adamw, clipping, a schedule": 0.87 };
 /** @type {Record<string, (file: string, options: Options) => Promise<Chunk[]>>} */
 const bundlers = {
   async Rollup(file, { minify = false, conditions = [] }) {
-    const plugins = [nodeResolve({ exportConditions: conditions })];
+    // TensorFlow.js imports packages of the old form.
+    const plugins = [nodeResolve({ exportConditions: conditions }), commonjs()];
     const bundle = await rollup({ input: file, external: /\.wasm$/, plugins, onLog: ignoreEmpty });
     const { output } = await bundle.generate({ format: "es", plugins: minify ? [terser({ module: true })] : [] });
     return chunksOf(output);
@@ -123,6 +126,7 @@ export async function* sizes({ project, manifest }) {
     yield {
       name: `${bundler}: an entry that is imported and not used leaves nothing`,
       async body() {
+        await linkPeers(project);
         const entries = Object.entries(manifest.exports).filter(([, { default: target }]) => target?.endsWith(".js"));
         const names = entries.map(([name]) => name).filter((name) => name !== "./files"); // Node's own modules stay
         const code = names.map((name, i) => `import * as all${i} from "lanestep${name.slice(1)}";`).join("\n");

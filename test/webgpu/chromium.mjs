@@ -3,8 +3,8 @@
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { launchChromium } from "../runtimes/browsers/chromium.mjs";
 import { newPage } from "../runtimes/browsers/engines.mjs";
+import { launchChromium } from "../runtimes/browsers/launch.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { createServer } from "vite";
 import { accessible } from "../runtimes/browsers/accessible.mjs";
-import { launchChromium } from "../runtimes/browsers/chromium.mjs";
+import { launchChromium } from "../runtimes/browsers/launch.mjs";
 import { errorOf } from "../runtimes/errors.mjs";
 import { ON_SWIFTSHADER } from "./chromium.mjs";
 

@@ -1,9 +1,8 @@
 // @ts-check
-// Where Chromium is, and how it is started. It is the system's: no package brings it.
+// Where Chromium is, and with which arguments it is started. It is the system's: no package brings it.
 
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { UNHANDLED } from "../cleanup.mjs";
 
 /** Without them a headless one asks the network for this and that. */
 export const ARGS =
@@ -25,9 +24,3 @@ export function findProgram(install, ...names) {
 
 export const findChromium = () =>
   findProgram("apt-get install chromium", "chromium", "chromium-browser", "google-chrome");
-
-/** A browser, without a profile that is kept. @param {string[]} args beside `ARGS` */
-export async function launchChromium(...args) {
-  const { chromium } = await import("playwright-core");
-  return chromium.launch({ executablePath: findChromium(), args: [...ARGS, ...args], ...UNHANDLED });
-}

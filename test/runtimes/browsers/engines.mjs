@@ -9,7 +9,8 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { kill, killedWithUs, makeFolder, removeFolder } from "../cleanup.mjs";
 import { output } from "../processes.mjs";
-import { findProgram, launchChromium } from "./chromium.mjs";
+import { findProgram } from "./chromium.mjs";
+import { launchChromium } from "./launch.mjs";
 
 /** @typedef {import("./server.mjs").Browser} Browser */
 

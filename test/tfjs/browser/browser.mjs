@@ -3,8 +3,8 @@
 
 import { fileURLToPath } from "node:url";
 import { build } from "vite";
-import { launchChromium } from "../../runtimes/browsers/chromium.mjs";
 import { newPage } from "../../runtimes/browsers/engines.mjs";
+import { launchChromium } from "../../runtimes/browsers/launch.mjs";
 import { ON_SWIFTSHADER } from "../../webgpu/chromium.mjs";
 
 const WEBGL = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"];
