@@ -75,20 +75,25 @@ export function functional(update: Update, options: InitOptions = {}): Functiona
     update<const T>(grads: Gradients<T>, state: FunctionalState<T>, params: T, told: Told = {}) {
       const { tree, found } = readTree(params, "params");
       const optimizer = find(tree) ?? remember(update.initSync(params, options) as Optimizer);
-      const { program, host, views } = optimizer.internals;
+      const { program, host, views, ready } = optimizer.internals;
       // All is checked before any of it is written.
       const { slots, custom } = readState(state, optimizer);
       matchTree(program.layout, grads, "grads", (leaf) => isFrozen(program, leaf));
-      optimizer.zeroGrads(); // a StateError where a rule calls this very function
+      ready("update"); // a StateError where a rule calls this very function
       writeLeaves(views.leaves("params"), found);
       for (const [slot, leaves] of slots) writeLeaves(views.leaves(slot), leaves);
       host.count = state.count;
       host.counts.splice(0, Number.POSITIVE_INFINITY, ...state.host.counts);
       host.memories.splice(0, Number.POSITIVE_INFINITY, ...state.host.memories);
       host.custom = custom;
-      optimizer.update(grads as Gradients<unknown>, told);
-      const updates = plainTree(program.layout, views.leaves("grads"));
-      optimizer.apply(); // counts the step; the parameters here are the caller's copy
+      let updates: unknown;
+      try {
+        optimizer.update(grads as Gradients<unknown>, told);
+        updates = plainTree(program.layout, views.leaves("grads"));
+      } finally {
+        // Counts the step; the parameters here are the caller's copy. A NonFiniteError may leave updates of other groups.
+        if (optimizer.internals.waits) optimizer.apply();
+      }
       return [updates as Plain<T>, stateOf(optimizer) as FunctionalState<T>];
     },
   };

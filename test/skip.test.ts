@@ -144,6 +144,19 @@ describe.each(BACKENDS)("skipNonFinite, on %s", (backend) => {
     expect([optimizer.params, optimizer.count]).toEqual([{ a: of(0), b: of(-2) }, 2]);
   });
 
+  it("of one group alone, in the functional form: the error leaves nothing behind, the state that was given goes on", async () => {
+    const update = partition({ x: skipNonFinite(rate(1), { maxConsecutive: 0 }), y: adam() }, { a: "x", b: "y" });
+    const start = { a: of(0), b: of(0) };
+    const [good, bad] = [of(1), of(Number.NaN)].map((a) => ({ a, b: of(1) }));
+    const [fresh, solver] = [0, 1].map(() => lanestep.functional(update, { backend }));
+    const wanted = fresh!.update(good!, await fresh!.init(start), start);
+    const state = await solver!.init(start);
+    for (let i = 0; i < 2; i++) {
+      expectError(() => solver!.update(bad!, state, start), NonFiniteError, /"grads\.a"/);
+      expect(solver!.update(good!, state, start)).toEqual(wanted);
+    }
+  });
+
   it("inside accumulate it looks at the mean; around it at every part", () => {
     const run = (update: lanestep.Update) => {
       const optimizer = update.initSync({ w: of(0) }, { backend });

@@ -311,6 +311,7 @@ export class Optimizer<T = unknown> {
     return {
       ...this.#living(),
       ready: (caller) => this.#ready(caller),
+      waits: this.#phase === "updated",
     };
   }
 
@@ -355,6 +356,8 @@ const busy: Record<Exclude<Phase, "ready">, string> = {
 export interface OptimizerInternals extends OptimizerParts {
   /** @throws StateError or DisposedError */
   ready(caller: string): void;
+  /** Whether updates wait for `apply()`: after an `update()` that threw, those of the groups that were not skipped. */
+  readonly waits: boolean;
 }
 
 const nothing = (): void => {};
