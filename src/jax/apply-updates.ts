@@ -1,6 +1,4 @@
-import type { Array as JaxArray } from "@jax-js/jax";
-import { tree as jaxTree } from "@jax-js/jax";
-import { matchPytree, type Pytree, readPytree, requireOwned } from "./pytree.ts";
+import { mapPytree, matchPytree, type Pytree, readPytree, requireOwned } from "./pytree.ts";
 
 /**
  * Adds updates to parameters, on their device. Consumes both. Leaves are matched by their paths: jax-js's own `tree.map`
@@ -28,5 +26,5 @@ export function applyUpdates<Params extends Pytree>(params: Params, updates: Par
   const found = matchPytree(expected, given, "updates");
   requireOwned({ params: leaves, updates: given });
   let i = 0;
-  return jaxTree.map((array: JaxArray) => array.add(found[i++]!), params) as Params;
+  return mapPytree(params, (array) => array.add(found[i++]!)) as Params;
 }

@@ -1,6 +1,6 @@
 // An optimizer of lanestep that has met a pytree: what both forms of the adapter share.
 
-import { type Device, type Array as JaxArray, tree as jaxTree } from "@jax-js/jax";
+import type { Device, Array as JaxArray } from "@jax-js/jax";
 import type { InitOptions } from "../backends/choose.ts";
 import type { Optimizer } from "../optimizer/optimizer.ts";
 import { isFrozen } from "../optimizer/views.ts";
@@ -10,6 +10,7 @@ import type { Update } from "../update.ts";
 import {
   type Leaves,
   makeArray,
+  mapPytree,
   matchPytree,
   type Pytree,
   placeOf,
@@ -53,10 +54,10 @@ export class Arena {
   static start(update: Update, { params, leaves }: ReadParams, values: Values, options: InitOptions): Arena {
     const arrays = arraysOf(leaves);
     const data = new Map(arrays.map((array, i) => [array, values[i]!]));
-    const plain = jaxTree.map(
-      (array: JaxArray): ShapedLeaf => ({ data: data.get(array)!, shape: array.shape }),
-      params,
-    );
+    const plain = mapPytree(params, (array): ShapedLeaf => ({ data: data.get(array)!, shape: array.shape }));
+    if ((options as { backend?: unknown } | null)?.backend === "webgpu") {
+      throw new TypeError('backend is "webgpu", expected "wasm" or "reference": jax-js makes no array of a GPUBuffer');
+    }
     const inner = update.initSync(plain, options) as Optimizer;
     const { layout } = inner.internals.program;
     return new Arena(

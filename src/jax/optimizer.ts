@@ -51,6 +51,7 @@ export class JaxOptimizer<T> {
     requireUpdate(update, "JaxOptimizer.init: argument 1");
     const given = readParams(params);
     const values = await read(arraysOf(given.leaves));
+    requireOwned({ params: given.leaves }); // which may have been consumed meanwhile
     const arena = Arena.start(update, given, values, options);
     consume(given.leaves);
     return new JaxOptimizer<T>(arena);
@@ -88,7 +89,9 @@ export class JaxOptimizer<T> {
   /** The same without blocking, as `data()` does: on `webgpu`, and wherever kernels run in workers. */
   async stepAsync(grads: Grads<T>, told?: Told): Promise<T> {
     const matched = this.#match(grads);
-    return this.#finish(matched, await read(matched.arrays), told);
+    const values = await read(matched.arrays);
+    requireOwned({ grads: matched.leaves }); // which may have been consumed meanwhile
+    return this.#finish(matched, values, told);
   }
 
   /** Lets go of the arena. Arrays that were given out stay valid. */
@@ -119,7 +122,7 @@ export class JaxOptimizer<T> {
     const params = views.leaves("params");
     return this.#arena.pytree((leaf, device) => {
       const kept = this.#frozen.get(leaf.index);
-      if (kept) return kept.ref;
+      if (kept && kept.refCount > 0) return kept.ref; // a caller may have used it once too often
       const array = makeArray(params[leaf.index]!, leaf, device);
       if (!isFrozen(program, leaf)) return array;
       this.#frozen.set(leaf.index, array);
@@ -128,7 +131,7 @@ export class JaxOptimizer<T> {
   }
 
   #forget(): void {
-    for (const array of this.#frozen.values()) array.dispose();
+    for (const array of this.#frozen.values()) if (array.refCount > 0) array.dispose();
     this.#frozen.clear();
   }
 }

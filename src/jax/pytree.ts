@@ -3,7 +3,7 @@
 import { type Device, defaultDevice, Array as JaxArray, type JsTree, numpy as np } from "@jax-js/jax";
 import { TreeMismatchError } from "../errors.ts";
 import { isPlainObject, show } from "../show.ts";
-import type { LayoutLeaf } from "../tree/layout.ts";
+import { type LayoutLeaf, setChild } from "../tree/layout.ts";
 import { displayShape, sameShape } from "../tree/leaf.ts";
 import { displayPath, type Keys } from "../tree/path.ts";
 
@@ -50,6 +50,18 @@ export function readPytree(tree: unknown, root: string, mayLack = false): Leaves
   };
   walk(tree, []);
   return leaves;
+}
+
+/**
+ * A tree of the same form. Not jax-js's own `map`: to that an object with a key "constructor" is a leaf, and a key "__proto__"
+ * is lost.
+ */
+export function mapPytree(tree: Pytree, make: (array: JaxArray) => unknown): unknown {
+  if (tree instanceof JaxArray) return make(tree);
+  if (Array.isArray(tree)) return tree.map((child) => mapPytree(child, make));
+  const node = {};
+  for (const [key, child] of Object.entries(tree)) setChild(node, key, mapPytree(child, make));
+  return node;
 }
 
 function strange(value: unknown): string {

@@ -106,6 +106,7 @@ export function gradientTransformation(
   const begin = (params: Pytree) => {
     const given = readParams(params);
     const finish = (values: Values): OptState => {
+      requireOwned({ params: given.leaves }); // which may have been consumed while values were read
       const arena = Arena.start(update, given, values, options);
       consume(given.leaves);
       return stateOf(arena);
@@ -126,14 +127,20 @@ export function gradientTransformation(
     requireOwned({ grads: grads.leaves, params: params.leaves });
 
     const finish = (values: Values): [Params, OptState] => {
-      const { handle } = find(state); // which may have been consumed while values were read
+      const { handle } = find(state); // which may have been consumed while values were read, as these may have been
+      requireOwned({ grads: grads.leaves, params: params.leaves });
+      arena.inner.internals.ready("update"); // a StateError where another call is under way
       const next = handle.refCount > 1 ? arena.fork(update, options) : arena;
       const { inner } = next;
-      inner.zeroGrads(); // a StateError where another call is under way
       next.writeParams(values.slice(grads.arrays.length));
-      inner.update(next.plain(values), told);
-      const updates = next.copy("grads");
-      inner.apply();
+      let updates: Pytree;
+      try {
+        inner.update(next.plain(values), told);
+        updates = next.copy("grads");
+      } finally {
+        // Also where one group alone was skipped, and a NonFiniteError says so: the others go on, as in a step.
+        if (inner.internals.waits) inner.apply();
+      }
       for (const leaves of [grads.leaves, params.leaves]) consume(leaves);
       handle.dispose();
       return [updates as Params, stateOf(next)];

@@ -1,9 +1,20 @@
 import { defaultDevice, grad, jit, numpy as np, tree } from "@jax-js/jax";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { byPath } from "../../src/glob.ts";
-import { adamw, freeze, partition, TreeMismatchError, type Update } from "../../src/index.ts";
+import {
+  adamw,
+  averageParams,
+  chain,
+  freeze,
+  NonFiniteError,
+  partition,
+  sgd,
+  skipNonFinite,
+  TreeMismatchError,
+  type Update,
+} from "../../src/index.ts";
 import { applyUpdates, gradientTransformation, JaxOptimizer } from "../../src/jax/index.ts";
-import { generator, type Model, random, referencesOf, startDevices } from "./support.ts";
+import { generator, type Model, numbersOf, random, referencesOf, startDevices } from "./support.ts";
 
 beforeAll(startDevices);
 beforeEach(() => {
@@ -162,6 +173,10 @@ describe("what does not fit is refused by its path, and nothing is consumed", ()
       "JaxOptimizer.initSync: argument 1 is a function",
     );
     await expect(JaxOptimizer.init(wrong, { w: f32(1) })).rejects.toThrow("JaxOptimizer.init: argument 1");
+    const device = { backend: "webgpu" } as object;
+    await expect(JaxOptimizer.init(update, { w: f32(1) }, device)).rejects.toThrow(
+      'backend is "webgpu", expected "wasm"',
+    );
   });
 
   it("a frozen leaf may be absent, all others may not", async () => {
@@ -180,6 +195,96 @@ describe("what does not fit is refused by its path, and nothing is consumed", ()
     expect(grads.w.refCount).toBe(1);
     rate = 0.5;
     expect(optimizer.step(grads).w.js()).toEqual([0.5]);
+  });
+});
+
+describe("a step that throws, and what comes after it", () => {
+  const update = partition(
+    { guarded: skipNonFinite(sgd({ learningRate: 1 }), { maxConsecutive: 0 }), others: sgd({ learningRate: 1 }) },
+    byPath({ a: "guarded", "**": "others" }),
+  );
+  const start = () => ({ a: f32(0), b: f32(0) });
+  const bad = () => ({ a: f32(Number.NaN), b: f32(1) });
+  const good = () => ({ a: f32(1), b: f32(1) });
+
+  it("in place: where one group is skipped too often the others step, and the next step is one", async () => {
+    const optimizer = await JaxOptimizer.init(update, start());
+    const grads = bad();
+    expect(() => optimizer.step(grads)).toThrow(NonFiniteError);
+    expect(referencesOf(grads)).toEqual([1, 1]);
+    expect(numbersOf(optimizer.params())).toEqual([[0], [-1]]);
+    expect(numbersOf(optimizer.step(good()))).toEqual([[-1], [-2]]);
+  });
+
+  it("as a pair of functions: the same, and a state that was kept is as it was", async () => {
+    const solver = gradientTransformation(update);
+    const state = solver.init(start());
+    const grads = bad();
+    expect(() => solver.update(tree.ref(grads), tree.ref(state))).toThrow(NonFiniteError);
+    tree.dispose(state); // the reference that was not consumed
+    grads.a.dispose();
+    grads.b.dispose();
+    expect([solver.optimizerOf(state).count, numbersOf(solver.paramsOf(state))]).toEqual([0, [[0], [0]]]);
+    await expect(solver.updateAsync(grads, state)).rejects.toThrow(NonFiniteError);
+    expect(referencesOf([grads, state])).toEqual([1, 1, 1]);
+    expect([solver.optimizerOf(state).count, numbersOf(solver.paramsOf(state))]).toEqual([1, [[0], [-1]]]);
+    const [updates, next] = solver.update(good(), state);
+    expect(numbersOf(updates)).toEqual([[-1], [-1]]);
+    expect(numbersOf(solver.paramsOf(next))).toEqual([[-1], [-2]]);
+  });
+
+  it("while the average stands in the parameters", () => {
+    const solver = gradientTransformation(chain(sgd({ learningRate: 1 }), averageParams()));
+    const state = solver.init({ w: f32(0) });
+    solver.optimizerOf(state).swapAverage();
+    const grads = { w: f32(1) };
+    for (const kept of [state, tree.ref(state)]) {
+      expect(() => solver.update(grads, kept)).toThrow("update() while the average stands in the parameters");
+    }
+    solver.optimizerOf(state).swapAverage();
+    expect(numbersOf(solver.update(grads, state)[0])).toEqual([[-1]]);
+  });
+});
+
+describe("arrays that are freed while others are read", () => {
+  it("parameters, gradients: nothing else is consumed, no step is made", async () => {
+    const optimizer = await JaxOptimizer.init(adamw(), { a: f32(1), b: f32(2) });
+    const solver = gradientTransformation(adamw());
+    const state = solver.init({ a: f32(1), b: f32(2) });
+    type Tree = { a: np.Array; b: np.Array };
+    const attempts: ((tree: Tree) => Promise<unknown>)[] = [
+      (params) => JaxOptimizer.init(adamw(), params),
+      (params) => solver.initAsync(params),
+      (grads) => optimizer.stepAsync(grads),
+      (grads) => solver.updateAsync(grads, state),
+    ];
+    for (const attempt of attempts) {
+      const given = { a: f32(1), b: f32(2) };
+      const promise = attempt(given);
+      given.b.dispose();
+      await expect(promise).rejects.toThrow('.b" was freed, or is given twice');
+      expect(given.a.refCount).toBe(1);
+    }
+    expect([optimizer.inner.count, solver.optimizerOf(state).count]).toEqual([0, 0]);
+  });
+
+  it("the same gradients for two steps at once", async () => {
+    const optimizer = await JaxOptimizer.init(adamw(), { w: f32(1) });
+    const grads = { w: f32(1) };
+    const results = await Promise.allSettled([optimizer.stepAsync(grads), optimizer.stepAsync(grads)]);
+    expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
+    expect(optimizer.inner.count).toBe(1);
+  });
+
+  it("the array of a frozen leaf, once too often: the next step gives another", async () => {
+    const frozen = partition({ frozen: freeze(), trained: sgd() }, byPath({ a: "frozen", "**": "trained" }));
+    const optimizer = await JaxOptimizer.init(frozen, { a: f32(5), b: f32(0) });
+    const { a } = optimizer.params();
+    for (let i = 0; i < 2; i++) a.dispose();
+    expect(optimizer.step({ b: f32(1) }).a.js()).toEqual([5]);
+    const again = optimizer.params();
+    for (let i = 0; i < 2; i++) again.a.dispose();
+    optimizer.dispose();
   });
 });
 

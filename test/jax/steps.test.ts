@@ -203,6 +203,23 @@ describe("references", () => {
   });
 });
 
+it("takes keys of every kind, of objects without a prototype too", async () => {
+  const of = (by: number) => {
+    const inner: Record<string, np.Array> = Object.create(null);
+    for (const [i, key] of ["constructor", "__proto__", "a/b", "", "1", "toString"].entries()) {
+      Object.defineProperty(inner, key, { value: np.array([by * (i + 1)]), enumerable: true });
+    }
+    return { inner };
+  };
+  const values = ({ inner }: ReturnType<typeof of>) =>
+    Object.entries(inner)
+      .map(([key, array]) => [key, ...(array.ref.js() as number[])])
+      .sort();
+  const optimizer = await JaxOptimizer.init(lanestep.sgd({ learningRate: 1 }), of(3));
+  expect(values(optimizer.step(of(1)))).toEqual(values(of(2)));
+  expect(values(applyUpdates(of(3), of(-1)))).toEqual(values(of(2)));
+});
+
 describe("leaves that are frozen", () => {
   const update = partition(
     { frozen: freeze(), trained: lanestep.sgd({ learningRate: 1 }) },
