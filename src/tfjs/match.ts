@@ -57,13 +57,22 @@ function ranked<T extends Named>(all: readonly T[]): Map<string, T[]> {
   );
 }
 
+/** Whether one has the name of the other and a number: so are weights of layers of one's own told apart, "scale/gain_1". */
+export function isCounted(a: Named, b: Named): boolean {
+  if (a.path.length < 2 || !sameShape(a.shape, b.shape)) return false;
+  const [one, other] = [a.path.join("/"), b.path.join("/")];
+  const [short, long] = one.length < other.length ? [one, other] : [other, one];
+  return long.startsWith(`${short}_`) && /^\d+$/.test(long.slice(short.length + 1));
+}
+
 const same = (a: Named, b: Named): boolean => keyOf(a.path) === keyOf(b.path);
 
 /**
  * Finds what is saved of variables.
  *
  * A saved set of as many variables of the same patterns and shapes is taken whole, in the order of the numbers. Otherwise
- * each pattern by itself: in that order if as many are saved as have come, else by their very names.
+ * each pattern by itself: in that order if as many are saved as have come, else by their very names. What is left
+ * is found by a name that has a number more or less.
  *
  * @param saved by set: those that stepped together
  * @returns of each variable: what is saved of it, undefined if nothing is
@@ -97,6 +106,13 @@ export function match<T extends Named>(saved: readonly (readonly T[])[], come: r
       if (own.length > 0 && exact.length === 0) throw ambiguous(some, own);
       for (const one of exact) found.set(one, own.find((other) => same(one, other))!);
     }
+  }
+  const taken = new Set(found.values());
+  const rest = saved.flat().filter((one) => !taken.has(one));
+  const alone = come.filter((one) => !found.has(one));
+  for (const one of alone) {
+    const [own, ...more] = rest.filter((other) => isCounted(one, other));
+    if (own && more.length === 0 && !alone.some((other) => other !== one && isCounted(other, own))) found.set(one, own);
   }
   for (const [one, own] of found) {
     if (sameShape(one.shape, own.shape)) continue;

@@ -35,6 +35,13 @@ export class Paths {
     });
   }
 
+  /** Gives a name another place, if that is free. */
+  move(name: string, path: Path): Path {
+    if (!this.#isFree(path)) return this.#paths.get(name)!;
+    this.release([name]);
+    return this.#put(name, path);
+  }
+
   /** Of variables that are gone. */
   release(names: readonly string[]): void {
     for (const name of names) {
@@ -46,7 +53,10 @@ export class Paths {
 
   /** The first that is free: a variable may be called "a" and another one "a/b". */
   #place(name: string, plain: string): Path {
-    const path = [plain.split("/"), name.split("/"), [`${name}/`]].find((keys) => this.#isFree(keys))!;
+    return this.#put(name, [plain.split("/"), name.split("/"), [`${name}/`]].find((keys) => this.#isFree(keys))!);
+  }
+
+  #put(name: string, path: Path): Path {
     this.#paths.set(name, path);
     this.#leaves.set(keyOf(path), name);
     for (let i = 1; i < path.length; i++) this.#nodes.add(keyOf(path.slice(0, i)));

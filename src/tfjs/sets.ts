@@ -1,12 +1,12 @@
 import { getBackend, type Variable } from "@tensorflow/tfjs-core";
 import type { SaveOptions } from "../checkpoint/save.ts";
-import { CheckpointError } from "../errors.ts";
+import { CheckpointError, StateError } from "../errors.ts";
 import type { Optimizer } from "../optimizer/optimizer.ts";
 import type { Update } from "../update.ts";
 import { DeviceStepper, isOnDevice } from "./device.ts";
 import { HostStepper } from "./host.ts";
 import { type Donated, type Donor, join } from "./join.ts";
-import { match } from "./match.ts";
+import { isCounted, match } from "./match.ts";
 import { keyOf, type Path, Paths, treeOf } from "./names.ts";
 import type { LanestepOptions } from "./optimizer.ts";
 import type { Stepper } from "./stepper.ts";
@@ -30,6 +30,7 @@ export class Sets {
   /** The one of the last step first. */
   #sets: VariableSet[] = [];
   #saved: Saved[];
+  #isAveraged = false;
 
   /**
    * @param strict whether all state of what is restored has to find a place
@@ -64,12 +65,26 @@ export class Sets {
     }
   }
 
+  /** @throws StateError where variables have been restored that nobody has named yet: it would leave them as they are */
   swapAverage(): void {
+    if (this.#sets.length === 0 && this.#saved.length > 0) {
+      throw new StateError(
+        "swapAverage() does not know yet which variables the loaded averages are of: give load() the variables, or step before",
+      );
+    }
     for (const set of this.#sets) set.swapAverage();
+    this.#isAveraged = !this.#isAveraged && this.#sets.length > 0;
+  }
+
+  /** @throws StateError between two calls of `swapAverage()` */
+  ready(caller: string): void {
+    if (!this.#isAveraged) return;
+    throw new StateError(`${caller}() while the average stands in the variables: swapAverage() puts them back`);
   }
 
   /** Checkpoints of all there is at this moment, each set by itself. */
   save(options: SaveOptions = {}): Promise<Uint8Array<ArrayBuffer>[]> {
+    this.ready("save");
     for (const set of this.#sets) set.read();
     const file = (optimizer: Donated, paths: ReadonlyMap<string, Path>) => join([{ optimizer, paths }]).save(options);
     const live = this.#sets.map(async ({ stepper, left }) => {
@@ -97,9 +112,18 @@ export class Sets {
         donors.push({ optimizer: stepper.donor(), left, paths: new Map(own.map((path) => [keyOf(path), path])) });
       }
     }
-    const isNew = (_: unknown, i: number) => !met.has(keyOf(paths[i]!));
-    const come = paths.filter(isNew);
-    const found = this.#matched(variables.filter(isNew), come);
+    const fresh = [...paths.keys()].filter((i) => !met.has(keyOf(paths[i]!)));
+    const found = this.#matched(
+      fresh.map((i) => variables[i]!),
+      fresh.map((i) => paths[i]!),
+    );
+    const come = fresh.map((at, i) => {
+      const { name, shape } = variables[at]!;
+      const own = found[i];
+      // The name that it was saved by: labels go on, and the next file has it again.
+      if (own && isCounted({ path: paths[at]!, shape }, own)) paths[at] = this.#paths.move(name, own.path);
+      return paths[at]!;
+    });
     for (const saved of this.#saved) {
       const own = come.flatMap((path, i) => (found[i]?.saved === saved ? [[keyOf(found[i].path), path] as const] : []));
       if (own.length > 0) donors.push({ ...saved, paths: new Map(own) });
@@ -153,10 +177,10 @@ export class Sets {
   /** Lets go of sets whose variables are all gone, unless one of the name has come. */
   #forget(come: readonly Variable[]): void {
     const names = new Set(come.map(({ name }) => name));
-    this.#sets = this.#sets.filter(({ variables, stepper }) => {
-      if (!variables.every((variable) => variable.isDisposed && !names.has(variable.name))) return true;
+    this.#sets = this.#sets.filter(({ own, stepper }) => {
+      if (!own.every((variable) => variable.isDisposed && !names.has(variable.name))) return true;
       stepper.dispose();
-      this.#paths.release(variables.map(({ name }) => name));
+      this.#paths.release(own.map(({ name }) => name));
       return false;
     });
   }

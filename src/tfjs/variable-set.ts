@@ -24,6 +24,11 @@ export class VariableSet {
     this.#known = variables.map(() => null);
   }
 
+  /** The variables that it still has. */
+  get own(): readonly Variable[] {
+    return this.variables.filter((_, i) => this.left.has(this.#keys[i]!));
+  }
+
   /** Whether it is of these variables, and has them all. */
   isOf(variables: readonly Variable[]): boolean {
     return (
@@ -59,7 +64,7 @@ export class VariableSet {
   /** Takes the values of variables that someone else assigned to: variables are the truth. */
   read(): void {
     this.variables.forEach((variable, i) => {
-      if (variable.dataId === this.#known[i] || this.stepper.isFrozen(i) || !this.left.has(this.#keys[i]!)) return;
+      if (variable.dataId === this.#known[i] || this.stepper.isFrozen(i) || !this.#isHere(i)) return;
       this.stepper.setParam(i, variable);
       this.#known[i] = variable.dataId;
     });
@@ -68,7 +73,7 @@ export class VariableSet {
   /** Gives the variables the values of the parameters; those that are frozen have them, unless they were loaded. */
   write(frozenToo = false): void {
     const wanted = [...this.variables.keys()].filter(
-      (i) => (frozenToo || !this.stepper.isFrozen(i)) && this.left.has(this.#keys[i]!),
+      (i) => (frozenToo || !this.stepper.isFrozen(i)) && this.#isHere(i),
     );
     this.stepper.newParams(wanted, (i, value) => {
       const variable = this.variables[i]!;
@@ -78,5 +83,10 @@ export class VariableSet {
       value.dispose();
       this.#known[i] = variable.dataId;
     });
+  }
+
+  /** Whether a variable is there to be read and written: it may be disposed of, and its state kept. */
+  #isHere(index: number): boolean {
+    return this.left.has(this.#keys[index]!) && !this.variables[index]!.isDisposed;
   }
 }
