@@ -1,12 +1,9 @@
 import {
   dispose,
-  engine,
   type NamedTensorMap,
   Optimizer,
   type Scalar,
   serialization,
-  type Tensor,
-  util,
   type Variable,
 } from "@tensorflow/tfjs-core";
 import type { InitOptions } from "../backends/choose.ts";
@@ -14,9 +11,10 @@ import type { SaveOptions } from "../checkpoint/save.ts";
 import { DisposedError } from "../errors.ts";
 import type { Stats } from "../optimizer/stats.ts";
 import { flag, option, readOptions } from "../options.ts";
-import { show } from "../show.ts";
+import { isPlainObject, show } from "../show.ts";
 import { requireUpdate, type Update } from "../update.ts";
-import type { Told } from "../updates/rule.ts";
+import type { BoundRule, Told } from "../updates/rule.ts";
+import { readGradients, requireVariables } from "./arguments.ts";
 import { packFiles, unpackFiles } from "./file.ts";
 import { nameOf, updateNamed } from "./registry.ts";
 import { Sets } from "./sets.ts";
@@ -59,6 +57,14 @@ const loadSpec = {
     Array.isArray(value),
   ),
   strict: flag(true),
+};
+
+const saveSpec = {
+  metadata: option<Readonly<Record<string, string>>>(
+    {},
+    "an object of strings",
+    (value): value is Record<string, string> => isPlainObject(value),
+  ),
 };
 
 /** Options of {@link LanestepOptimizer.load}. */
@@ -106,7 +112,7 @@ export class LanestepOptimizer extends Optimizer {
     requireUpdate(update, "LanestepOptimizer: its first argument");
     this.#options = readOptions("LanestepOptimizer", options, spec, "update, ");
     this.update = update;
-    this.#wantsValue = update.rules.some(({ rule }) => rule.name === "reduceOnPlateau");
+    this.#wantsValue = wantsValue(update.rules);
     this.#sets = new Sets(update, this.#options);
   }
 
@@ -136,19 +142,8 @@ export class LanestepOptimizer extends Optimizer {
    */
   applyGradients(gradients: NamedTensorMap | NamedTensor[], told?: Told): void {
     const sets = this.#living();
-    const given: [string, Tensor | null | undefined][] = Array.isArray(gradients)
-      ? gradients.map(({ name, tensor }) => [name, tensor])
-      : Object.entries(gradients);
-    const variables: Variable[] = [];
-    const grads: Tensor[] = [];
-    for (const [name, grad] of given) {
-      if (grad === null || grad === undefined) continue;
-      variables.push(variableOf(name, grad));
-      grads.push(grad);
-    }
-    if (new Set(variables).size < variables.length) {
-      throw new TypeError("applyGradients: a variable has several gradients: add them up");
-    }
+    sets.ready("applyGradients");
+    const { variables, grads } = readGradients(gradients);
     if (variables.length > 0) sets.of(variables).step(variables, grads, told);
     this.incrementIterations();
   }
@@ -186,9 +181,11 @@ export class LanestepOptimizer extends Optimizer {
    * @throws CheckpointError for the weights of another optimizer, or of another chain
    */
   override async setWeights(weights: NamedTensor[]): Promise<void> {
+    if (!Array.isArray(weights))
+      throw new TypeError(`setWeights: its argument is ${show(weights)}, expected a list of { name, tensor }`);
     const iter = weights.find(({ name }) => name === "iter");
     const iterations = iter ? (await iter.tensor.data())[0]! : 0;
-    this.#replace(await this.#restore(await filesOf(weights), true), iterations);
+    this.#replace(await this.#restore("setWeights", await filesOf(weights), true), iterations);
   }
 
   /**
@@ -198,7 +195,11 @@ export class LanestepOptimizer extends Optimizer {
    * @param options `metadata`: strings of your own to keep with it
    */
   async save(options: SaveOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
-    const metadata = { ...options.metadata, iterations: String(this.iterations) };
+    const { metadata: own } = readOptions("save", options, saveSpec);
+    if (Object.hasOwn(own, "iterations")) {
+      throw new TypeError("save: metadata.iterations is a name of the format's own");
+    }
+    const metadata = { ...own, iterations: String(this.iterations) };
     const files = await this.#living().save({ metadata });
     if (files.length === 1) return files[0]!;
     return packFiles(files, metadata);
@@ -218,8 +219,9 @@ export class LanestepOptimizer extends Optimizer {
     options: LoadVariablesOptions = {},
   ): Promise<Readonly<Record<string, string>>> {
     const { variables, strict } = readOptions("load", options, loadSpec, "bytes, ");
+    requireVariables(variables);
     const { files, metadata } = unpackFiles(bytes);
-    const sets = await this.#restore(files, strict);
+    const sets = await this.#restore("load", files, strict);
     sets.give(variables);
     const { iterations = "0", format, chain, host, tree, ...own } = metadata;
     this.#replace(sets, Number(iterations));
@@ -261,8 +263,8 @@ export class LanestepOptimizer extends Optimizer {
     return new cls(update, { ...(backend ? { backend } : {}), stats: stats === true });
   }
 
-  async #restore(files: readonly (Uint8Array | ArrayBuffer)[], strict: boolean): Promise<Sets> {
-    this.#living();
+  async #restore(caller: string, files: readonly (Uint8Array | ArrayBuffer)[], strict: boolean): Promise<Sets> {
+    this.#living().ready(caller);
     const { backend, ...options } = this.#options;
     // Where they wait for their variables: on the host.
     const host = { ...options, strict, ...(backend === "reference" ? { backend } : {}) };
@@ -282,25 +284,10 @@ export class LanestepOptimizer extends Optimizer {
   }
 }
 
-/** @throws TypeError for what cannot be stepped */
-function variableOf(name: string, grad: Tensor): Variable {
-  const all = engine().registeredVariables;
-  const variable = Object.hasOwn(all, name) ? all[name] : undefined;
-  const wrong = whatIsWrong(variable, grad);
-  if (wrong) throw new TypeError(`applyGradients: ${show(name)} ${wrong}`);
-  return variable!;
-}
-
-function whatIsWrong(variable: Variable | undefined, grad: Tensor): string | null {
-  if (!variable) return "is the name of no variable";
-  if (!variable.trainable) return "is a variable that is not trainable, expected no gradient or null";
-  if (variable.dtype !== "float32") return `is a variable of ${variable.dtype}, expected float32`;
-  if (grad.isDisposed) return "has a gradient that was disposed of";
-  if (grad.dtype !== "float32") return `has a gradient of ${grad.dtype}, expected float32`;
-  if (!util.arraysEqual(grad.shape, variable.shape)) {
-    return `has a gradient of the shape [${grad.shape}], the variable has [${variable.shape}]`;
-  }
-  return null;
-}
+const wantsValue = (rules: readonly BoundRule[]): boolean =>
+  rules.some(
+    ({ rule }) =>
+      rule.name === "reduceOnPlateau" || (rule.kind === "partition" && [...rule.groups.values()].some(wantsValue)),
+  );
 
 serialization.registerClass(LanestepOptimizer);
