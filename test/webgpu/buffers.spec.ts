@@ -195,6 +195,20 @@ describe("the caller's buffers", () => {
     await expect(init({ w: { buffer: foreign } })).rejects.toThrow("lacks a usage");
   });
 
+  it("destroyed later: what reads them back is an error, not zeros; none of it is the device's to report", async () => {
+    const buffer = bufferOf(wave(64, 0.3));
+    const buffers = { params: { w: { buffer } } };
+    const gpu = await adam().init({ w: { shape: [64] } }, { backend: "webgpu", device, buffers });
+    const bytes = await gpu.save();
+    buffer.destroy();
+    const pending = await Promise.allSettled([gpu.read("params"), gpu.save(), gpu.stats(), gpu.load(bytes)]);
+    for (const one of pending) {
+      expect(one).toMatchObject({ status: "rejected", reason: expect.any(Error) });
+      expect((one as PromiseRejectedResult).reason.message).toMatch(/^the device could not be read back: /);
+    }
+    gpu.dispose();
+  });
+
   it("parameters and gradients too far apart in one buffer", async () => {
     const near = await openDevice({ maxStorageBufferBindingSize: 65_536 });
     const buffer = near.createBuffer({ size: 200_000, usage: STORAGE });

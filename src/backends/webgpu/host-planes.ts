@@ -3,7 +3,7 @@
 import type { Program } from "../../program/program.ts";
 import type { LayoutLeaf } from "../../tree/layout.ts";
 import type { PlaneId } from "../backend.ts";
-import { type Gpu, MAP_READ, usage } from "./gpu.ts";
+import type { Gpu } from "./gpu.ts";
 import { hasPlace, type Planes } from "./planes.ts";
 
 type Values = Float32Array<ArrayBuffer>;
@@ -31,31 +31,22 @@ export class HostPlanes {
     for (const [id, leaves] of this.#leaves) for (const [leaf, values] of leaves) planes.write(id, leaf, values);
   }
 
-  /** Fills in all that was asked for, as it is on the device at this moment. */
+  /** Fills in all that was asked for, as it is on the device at this moment. @throws as `Gpu.read` */
   async download(gpu: Gpu, planes: Planes): Promise<void> {
-    const encoder = gpu.device.createCommandEncoder();
-    const copies = [...this.#leaves].flatMap(([id, leaves]) => {
-      return planes.pieces.flatMap((piece) => {
+    const runs = [...this.#leaves].flatMap(([id, leaves]) =>
+      planes.pieces.flatMap((piece) => {
         const place = planes.at(id, piece);
         if (!place || !piece.parts.some(({ leaf }) => leaves.has(leaf))) return [];
-        const size = (piece.end - piece.begin) * 4;
-        const staging = gpu.device.createBuffer({ size, usage: usage.mapRead | usage.copyDst });
-        encoder.copyBufferToBuffer(place.buffer, place.offset, staging, 0, size);
-        return [{ staging, piece, leaves }];
-      });
-    });
-    gpu.device.queue.submit([encoder.finish()]);
-    try {
-      await Promise.all(copies.map(({ staging }) => staging.mapAsync(MAP_READ)));
-      for (const { staging, piece, leaves } of copies) {
-        const values = new Float32Array(staging.getMappedRange());
+        return [{ ...place, size: (piece.end - piece.begin) * 4, piece, leaves }];
+      }),
+    );
+    await gpu.read(runs, (all) => {
+      for (const [i, { piece, leaves }] of runs.entries()) {
         for (const { leaf, from, length } of piece.parts) {
           const begin = leaf.offset + from - piece.begin;
-          leaves.get(leaf)?.set(values.subarray(begin, begin + length), from);
+          leaves.get(leaf)?.set(all[i]!.subarray(begin, begin + length), from);
         }
       }
-    } finally {
-      for (const { staging } of copies) staging.destroy();
-    }
+    });
   }
 }

@@ -4,7 +4,7 @@ import type { Program } from "../../program/program.ts";
 import type { LayoutLeaf } from "../../tree/layout.ts";
 import type { PlaneId } from "../backend.ts";
 import type { DeviceFactor, FactorsOf } from "./constants.ts";
-import { type Gpu, MAP_READ, usage } from "./gpu.ts";
+import { type Gpu, usage } from "./gpu.ts";
 import { CHUNK, type Piece } from "./planes.ts";
 
 /** Consecutive entries of a table. */
@@ -140,28 +140,17 @@ export class Tables {
 
   /** Reads sums and factors back, after `record` has asked for sums of planes. */
   async read(gpu: Gpu, record: (encoder: GPUCommandEncoder) => void): Promise<Measured> {
-    const encoder = gpu.device.createCommandEncoder();
-    record(encoder);
-    const copies = [this.partials, this.factors].map((buffer) => {
-      const staging = gpu.device.createBuffer({ size: buffer.size, usage: usage.mapRead | usage.copyDst });
-      encoder.copyBufferToBuffer(buffer, 0, staging, 0, buffer.size);
-      return staging;
-    });
-    gpu.device.queue.submit([encoder.finish()]);
-    try {
-      await Promise.all(copies.map((staging) => staging.mapAsync(MAP_READ)));
-      const [partials, factors] = copies.map((staging) => new Float32Array(staging.getMappedRange().slice(0)));
-      /** Σ x² of a leaf of a plane. */
-      const squares = (id: PlaneId, leaf: LayoutLeaf): number => {
-        const { first, count } = this.#runs[this.placeOf(leaf)]!;
-        let sum = 0;
-        for (let i = first; i < first + count; i++) sum += partials![2 * (this.ofPlane(id) + i)]!;
-        return sum;
-      };
-      return { squares, factors: factors! };
-    } finally {
-      for (const staging of copies) staging.destroy();
-    }
+    const runs = [this.partials, this.factors].map((buffer) => ({ buffer, offset: 0, size: buffer.size }));
+    const take = (all: readonly Float32Array<ArrayBuffer>[]) => all.map((values) => values.slice());
+    const [partials, factors] = await gpu.read(runs, take, record);
+    /** Σ x² of a leaf of a plane. */
+    const squares = (id: PlaneId, leaf: LayoutLeaf): number => {
+      const { first, count } = this.#runs[this.placeOf(leaf)]!;
+      let sum = 0;
+      for (let i = first; i < first + count; i++) sum += partials![2 * (this.ofPlane(id) + i)]!;
+      return sum;
+    };
+    return { squares, factors: factors! };
   }
 
   destroy(): void {
