@@ -1,6 +1,6 @@
 // Buffers of the caller's on a device: parameters and gradients where others have them.
 
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { adam, lookahead, TreeMismatchError, type Update } from "../../src/index.ts";
 import { openDevice } from "./device.mjs";
 import { expectSame, grads, type Numbers, params, usual, wave } from "./support.ts";
@@ -193,6 +193,72 @@ describe("the caller's buffers", () => {
     await expect(init({ w: { buffer: large, offset: 2 } })).rejects.toThrow("a multiple of 4");
     const foreign = device.createBuffer({ size: 400, usage: 128 });
     await expect(init({ w: { buffer: foreign } })).rejects.toThrow("lacks a usage");
+  });
+
+  it("refuses what would be taken for something else", async () => {
+    const init = (buffers: unknown, tree: object = { w: { shape: [64] } }) =>
+      adam().init(tree, { backend: "webgpu", device, buffers: buffers as never });
+    const of = (binding: object) => init({ params: { w: { buffer: bufferOf(wave(128, 0.3)), ...binding } } });
+    for (const offset of ["16", Number.NaN, null, 2.5, -4]) {
+      await expect(of({ offset })).rejects.toThrow(/begins at byte .*, expected a multiple of 4/);
+    }
+    await expect(of({ offset: 300 })).rejects.toThrow('"buffers.params.w" has 212 bytes, expected 256');
+    for (const size of ["256", Number.NaN, 8]) {
+      await expect(of({ size })).rejects.toThrow(/"buffers.params.w" has .* bytes, expected 256/);
+    }
+    const w = { buffer: bufferOf(wave(64, 0.3)) };
+    await expect(init({ params: { w, v: w } })).rejects.toThrow('"buffers.params.v" is not among the parameters');
+    await expect(init({ param: { w } })).rejects.toThrow(
+      "buffers has no option param; did you mean params? It takes params, grads",
+    );
+    await expect(init({ params: 3 })).rejects.toThrow("buffers: params is 3, expected a tree of bindings");
+    const gpu = await init({});
+    expect(() => gpu.step({ w, v: w } as never)).toThrow('"grads.v" is not among the parameters');
+    gpu.dispose();
+  });
+
+  it("refuses leaves that lie over others", async () => {
+    const buffer = bufferOf(wave(200, 0.3));
+    const init = (buffers: object) =>
+      adam().init({ a: { shape: [64] }, b: { shape: [64] } }, { backend: "webgpu", device, buffers });
+    const [a, b] = [
+      { buffer, offset: 0 },
+      { buffer, offset: 256 },
+    ];
+    for (const buffers of [
+      { params: { a, b: { buffer, offset: 252 } } },
+      { params: { a: b, b: { buffer, offset: 4 } } },
+    ]) {
+      await expect(init(buffers)).rejects.toThrow(/of a buffer, before "buffers.params.[ab]" ends at .*of its own/);
+    }
+    await expect(init({ params: { a, b }, grads: { a: { buffer, offset: 512 }, b: a } })).rejects.toThrow(RangeError);
+    const gpu = await init({ params: { a, b } });
+    gpu.dispose();
+  });
+
+  it("refuses buffers that the device does not take, before anything is made", async () => {
+    const foreign = await openDevice();
+    const make = (own: GPUDevice, more = {}) => own.createBuffer({ size: 256, usage: STORAGE, ...more });
+    const destroyed = make(device);
+    destroyed.destroy();
+    const mapped = make(device, { mappedAtCreation: true });
+    const create = vi.spyOn(GPUDevice.prototype, "createBuffer");
+    for (const id of ["params", "grads"]) {
+      const init = (buffer: GPUBuffer) =>
+        adam().init({ w: { shape: [64] } }, { backend: "webgpu", device, buffers: { [id]: { w: { buffer } } } });
+      for (const buffer of [make(foreign), destroyed]) {
+        create.mockClear();
+        await expect(init(buffer)).rejects.toThrow(`"buffers.${id}.w": the device does not take its buffer: `);
+        expect(create.mock.calls.map(([{ size }]) => size)).toEqual([4]);
+      }
+      await expect(init(mapped)).rejects.toThrow(`"buffers.${id}.w": its buffer is mapped: unmap() it first`);
+    }
+    vi.restoreAllMocks();
+    const gpu = await adam().init({ w: { shape: [64] } }, { backend: "webgpu", device });
+    expect(() => gpu.step({ w: { buffer: mapped } })).toThrow('"grads.w": its buffer is mapped: unmap() it first');
+    expect(gpu.count).toBe(0);
+    gpu.dispose();
+    foreign.destroy();
   });
 
   it("destroyed later: what reads them back is an error, not zeros; none of it is the device's to report", async () => {

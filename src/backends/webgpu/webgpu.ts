@@ -3,14 +3,16 @@
 import { type Plan as CarryPlan, type CarryReport, carry, type Source } from "../../optimizer/carry.ts";
 import type { Optimizer } from "../../optimizer/optimizer.ts";
 import { isFrozen, PlaneViews, writeLeaves } from "../../optimizer/views.ts";
+import { option, readOptions } from "../../options.ts";
 import type { GroupProgram } from "../../program/compile.ts";
 import type { Program } from "../../program/program.ts";
 import { Runner } from "../../program/runner.ts";
 import { type Host, newHost, StepValues } from "../../program/values.ts";
+import type { LayoutLeaf } from "../../tree/layout.ts";
 import type { FoundLeaf } from "../../tree/leaf.ts";
 import type { BackendInfo, PlaneId } from "../backend.ts";
 import { choose } from "./auto.ts";
-import { matchBindings, uses } from "./bindings.ts";
+import { checkPlaces, matchBindings, uses } from "./bindings.ts";
 import { writeFound } from "./copies.ts";
 import { checkDevice, sharedDevice } from "./device.ts";
 import { GpuEngine } from "./engine.ts";
@@ -19,7 +21,6 @@ import { HostPlanes } from "./host-planes.ts";
 import { GpuOptimizer, type GpuParts } from "./optimizer.ts";
 import { deviceLayout, type Given, Planes } from "./planes.ts";
 import { Tables } from "./tables.ts";
-import type { GpuInitOptions } from "./types.ts";
 
 /** The chain and a tree, with what is taken over from another: see update.ts. */
 interface Met {
@@ -83,6 +84,13 @@ export async function start<T>(
   });
 }
 
+const bindings = option<object | undefined>(
+  undefined,
+  "a tree of bindings",
+  (value): value is object | undefined => value === undefined || (typeof value === "object" && value !== null),
+);
+const bufferSpec = { params: bindings, grads: bindings };
+
 async function startGpu<T>(
   { program: met, source, plan }: Met,
   found: readonly FoundLeaf[],
@@ -90,16 +98,17 @@ async function startGpu<T>(
   device: GPUDevice,
   reason: string,
 ): Promise<GpuOptimizer<T>> {
-  const { buffers = {} } = options as Pick<GpuInitOptions, "buffers">;
+  const buffers = readOptions("buffers", options.buffers, bufferSpec);
   const gpu = Gpu.of(device);
   const program: Program = { ...met, layout: deviceLayout(met.layout) };
   const { layout } = program;
-  const places: Given = {
-    ...(buffers.params ? { params: matchBindings(layout, buffers.params, "buffers.params", uses.planes) } : {}),
-    ...(buffers.grads
-      ? { grads: matchBindings(layout, buffers.grads, "buffers.grads", uses.planes, (leaf) => isFrozen(program, leaf)) }
-      : {}),
-  };
+  const places: { -readonly [Id in keyof Given]: Given[Id] } = {};
+  if (buffers.params) places.params = matchBindings(layout, buffers.params, "buffers.params", uses.planes);
+  if (buffers.grads) {
+    const mayLack = (leaf: LayoutLeaf) => isFrozen(program, leaf);
+    places.grads = matchBindings(layout, buffers.grads, "buffers.grads", uses.planes, mayLack);
+  }
+  await checkPlaces(gpu, layout, places);
   const { parts, room } = allot(gpu, program, places, options.stats === true, reason);
   const { planes, tables, engine } = parts;
   try {
@@ -142,7 +151,6 @@ export function allot(
   keepsUpdates: boolean,
   reason: string,
 ): { readonly parts: Allotted; readonly room: Promise<void> } {
-  const { device } = gpu;
   const { groups, slots } = program;
   const ids: PlaneId[] = [
     "grads",
@@ -150,26 +158,22 @@ export function allot(
     ...(groups.some(({ scratch }) => scratch !== "none") ? (["scratch"] as const) : []),
     ...(keepsUpdates ? (["updates"] as const) : []),
   ];
-  const { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage } = device.limits;
+  const { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage } = gpu.device.limits;
   const merges = groups.some((group) => bindingsOf(group) > maxStorageBuffersPerShaderStage);
   const most = Math.min(maxStorageBufferBindingSize, maxBufferSize);
   const made: { destroy(): void }[] = [];
   try {
-    device.pushErrorScope("validation");
-    device.pushErrorScope("out-of-memory");
-    let planes: Planes;
-    let tables: Tables;
-    let errors: Promise<(GPUError | null)[]>;
-    try {
-      planes = new Planes(gpu, program, ids, places, merges, most);
+    const {
+      result: { planes, tables },
+      refused,
+    } = gpu.watch(() => {
+      const planes = new Planes(gpu, program, ids, places, merges, most);
       made.push(planes);
-      tables = new Tables(gpu, program, planes.pieces);
+      const tables = new Tables(gpu, program, planes.pieces);
       made.push(tables);
-    } finally {
-      // Both at once: others may open theirs while these are waited for.
-      errors = Promise.all([device.popErrorScope(), device.popErrorScope()]);
-    }
-    const room = errors.then((errors) => {
+      return { planes, tables };
+    });
+    const room = refused.then((errors) => {
       const error = errors.find((error) => error !== null);
       if (error) throw new RangeError(`the device has no room for ${planes.bytes} bytes of planes: ${error.message}`);
     });
