@@ -3,6 +3,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import {
   adam,
+  centralize,
   chain,
   clipByGlobalNorm,
   DeviceLostError,
@@ -79,6 +80,16 @@ describe("few and many", () => {
     expect(found.reduce((sum, x) => sum + Math.abs(x), 0)).toBe((marked.length * (marked.length + 1)) / 2);
     gpu.dispose();
   });
+});
+
+it("rows that do not fit in a binding are refused by name, on a device of few bindings too", async () => {
+  for (const maxStorageBuffersPerShaderStage of [8, 4]) {
+    const own = await openDevice({ maxStorageBufferBindingSize: 65_536, maxStorageBuffersPerShaderStage });
+    const init = (shape: readonly number[]) => centralize().init({ w: { shape } }, { backend: "webgpu", device: own });
+    await expect(init([5, 4096])).rejects.toThrow('centralize: "w" is larger than one binding of the device');
+    expect((await init([4, 4096])).traffic().dispatches).toBeGreaterThan(0);
+    own.destroy();
+  }
 });
 
 describe("while something is waited for", () => {

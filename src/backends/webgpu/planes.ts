@@ -141,7 +141,7 @@ export class Planes {
     const slots = ids.filter((id) => typeof id === "number");
     // A binding of the caller's begins up to a line before the leaf.
     const room = maxBytes - (Object.keys(given).length > 0 ? LINE * 4 : 0);
-    const most = room / 4 / (merges ? slots.length : 1);
+    const most = room / 4 / (merges ? Math.max(1, slots.length) : 1);
     const unit = most < CHUNK ? LINE : CHUNK;
     const capacity = Math.max(1, Math.floor(most / unit)) * unit;
     this.pieces = cut(layout, given, capacity);
