@@ -1,6 +1,6 @@
 // What an optimizer on a device does, beside the arithmetic.
 
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import {
   accumulate,
   adam,
@@ -45,6 +45,21 @@ describe("steps", () => {
     expect(gpu.count).toBe(10);
     expectSame(await gpu.read("params"), wasm.params);
     expect(gpu.backend).toMatchObject({ name: "webgpu", path: "shaders" });
+    gpu.dispose();
+  });
+
+  it("takes arrays whose memory can grow, of which browsers take none, and shared ones", async () => {
+    const gpu = await sgd({ learningRate: 1 }).init({ w: new Float32Array(4) }, { backend: "webgpu", device });
+    const write = vi.spyOn(GPUQueue.prototype, "writeBuffer");
+    // @ts-expect-error ES2024
+    const growing = new ArrayBuffer(16, { maxByteLength: 64 });
+    for (const memory of [growing, new SharedArrayBuffer(16)]) gpu.step({ w: new Float32Array(memory).fill(1) });
+    for (const [, , data] of write.mock.calls) {
+      const { buffer } = data as Float32Array;
+      expect([buffer instanceof ArrayBuffer, Reflect.get(buffer, "resizable")]).toEqual([true, false]);
+    }
+    vi.restoreAllMocks();
+    expect((await gpu.read("params")).w).toEqual(new Float32Array(4).fill(-2));
     gpu.dispose();
   });
 

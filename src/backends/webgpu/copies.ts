@@ -51,8 +51,10 @@ export function writeFound(
   });
 }
 
-/** Without a copy where that can be: the queue makes its own. */
+/** Without a copy where that can be: the queue makes its own. Browsers take no buffer that may change its size. */
 const asFloats = (data: ArrayLike<number>): Float32Array<ArrayBuffer> =>
-  data instanceof Float32Array && data.buffer instanceof ArrayBuffer
+  data instanceof Float32Array &&
+  data.buffer instanceof ArrayBuffer &&
+  !(data.buffer as { readonly resizable?: boolean }).resizable
     ? (data as Float32Array<ArrayBuffer>)
     : new Float32Array(data);
