@@ -34,6 +34,7 @@ export class JaxOptimizer<T> {
   readonly #frozen = new Map<number, JaxArray>();
 
   private constructor(arena: Arena) {
+    if (!(arena instanceof Arena)) throw new TypeError("await JaxOptimizer.init(update, params) makes one, not new");
     this.#arena = arena;
     this.inner = arena.inner as JaxOptimizer<T>["inner"];
   }

@@ -169,6 +169,9 @@ describe("what does not fit is refused by its path, and nothing is consumed", ()
     }
     const wrong = adamw as unknown as Update;
     expect(() => gradientTransformation(wrong)).toThrow("gradientTransformation: argument 1 is a function: call it");
+    expect(() => new (JaxOptimizer as never as new (...args: object[]) => unknown)(update, {})).toThrow(
+      new TypeError("await JaxOptimizer.init(update, params) makes one, not new"),
+    );
     expect(() => JaxOptimizer.initSync(wrong, { w: f32(1) })).toThrow(
       "JaxOptimizer.initSync: argument 1 is a function",
     );
