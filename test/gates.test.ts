@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import * as lanestep from "../src/index.ts";
+import * as optimizers from "../src/optimizers.ts";
 import { deviation } from "./support/close.ts";
 import { gradients, of, params, wave } from "./support/models.ts";
 import { BACKENDS, bitsIn, everythingIn, expectError } from "./support/untouched.ts";
@@ -12,23 +13,6 @@ const { stateful, stateless, trace } = lanestep;
 
 type Model = ReturnType<typeof params>;
 const rate = (learningRate: number) => sgd({ learningRate });
-const { adabelief, adadelta, adagrad, adamax, adamw, lamb, lion, noisySgd, radam, rmsprop, yogi } = lanestep;
-const optimizers = {
-  adabelief,
-  adadelta,
-  adagrad,
-  adam,
-  adamax,
-  adamw,
-  lamb,
-  lion,
-  noisySgd,
-  radam,
-  rmsprop,
-  sgd,
-  yogi,
-};
-
 const wholeOf = (step: number) => gradients(step) as lanestep.Gradients<Model>;
 
 describe.each(BACKENDS)("accumulate, on %s", (backend) => {

@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Update } from "../src/index.ts";
 import * as lanestep from "../src/index.ts";
+import * as optimizers from "../src/optimizers.ts";
 
 const { adam, addDecayedWeights, chain, scaleByAdam, scaleByBelief, scaleByRadam, scaleByRms, scaleByRss } = lanestep;
 const { scaleByStddev, scaleByYogi, sgd, trace } = lanestep;
@@ -198,22 +199,6 @@ describe("more than a memory holds", () => {
 });
 
 describe.each(BACKENDS)("trees of unusual sizes on %s", (backend) => {
-  const { adabelief, adadelta, adagrad, adamax, adamw, lamb, lion, noisySgd, radam, rmsprop, yogi } = lanestep;
-  const optimizers = {
-    adabelief,
-    adadelta,
-    adagrad,
-    adam,
-    adamax,
-    adamw,
-    lamb,
-    lion,
-    noisySgd,
-    radam,
-    rmsprop,
-    sgd,
-    yogi,
-  };
   const clipped = (update: Update) => chain(lanestep.clipByGlobalNorm(), lanestep.centralize(), update);
 
   it.each(Object.entries(optimizers))("%s takes an empty tree and leaves without elements", (_name, optimizer) => {
