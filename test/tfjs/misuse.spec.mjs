@@ -109,6 +109,23 @@ describe.each(BACKENDS)("%s", (backend) => {
     expect(await fit(back, batch(), 2)).toEqual(await fit(again, batch(), 2));
   });
 
+  it("a number more is another variable where both are there", async () => {
+    await useBackend(backend);
+    const [one, other] = [variable([1], "scale/gain"), variable([1], "scale/gain_1")];
+    const optimizer = new LanestepOptimizer(adam({ learningRate: 0.1 }));
+    optimizer.applyGradients(grads({ "scale/gain": [1] }));
+    const next = new LanestepOptimizer(optimizer.update);
+    await next.load(await optimizer.save());
+    next.applyGradients(grads({ "scale/gain_1": [-1], "scale/gain": [1] }));
+    const alone = adam({ learningRate: 0.1 }).initSync({ w: Float32Array.of(1) });
+    alone.step({ w: Float32Array.of(-1) });
+    expect(numbers(other)).toEqual([...alone.params.w]);
+    optimizer.applyGradients(grads({ "scale/gain_1": [-1], "scale/gain": [1] }));
+    const names = async (/** @type {LanestepOptimizer} */ of) => (await of.getWeights()).map(({ name }) => name).sort();
+    expect(await names(next)).toEqual(await names(optimizer));
+    tf.dispose([one, other]);
+  });
+
   it("reduceOnPlateau is told the loss in a partition, too", async () => {
     await useBackend(backend);
     const a = variable([1, 2], "a");
