@@ -340,8 +340,14 @@ export function chain(...updates: readonly Update[]): Update {
 /** @throws TypeError if `given` is none */
 export function requireUpdate(given: unknown, what: string): asserts given is Update {
   if (given instanceof Update) return;
-  const mend = typeof given === "function" ? ": call it" : ", expected an update such as scaleByAdam()";
-  throw new TypeError(`${what} is ${show(given)}${mend}`);
+  const shown = show(given);
+  const mend =
+    typeof given === "function"
+      ? ": call it"
+      : shown.endsWith(" Update")
+        ? " of another copy of lanestep: use one"
+        : ", expected an update such as scaleByAdam()";
+  throw new TypeError(`${what} is ${shown}${mend}`);
 }
 
 /**

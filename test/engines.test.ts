@@ -264,3 +264,10 @@ describe("without WebAssembly SIMD the reference backend stands in", () => {
     expect(() => adam().initSync(params(), { backend: "wasm" })).toThrow(refusal);
   });
 });
+
+it("an update of another copy of the library is refused as such", async () => {
+  const { adam } = await freshLibrary();
+  expect(() => linked.chain(adam() as never)).toThrow(
+    new TypeError("chain: argument 1 is an instance of Update of another copy of lanestep: use one"),
+  );
+});
