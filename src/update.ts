@@ -59,8 +59,9 @@ export class Update {
    * @param params a tree: nested plain objects and arrays; leaves are typed arrays of numbers, `{ data, shape }`,
    *   `{ shape }` (zeros) or bare numbers
    * @param options `backend`: "wasm", "reference", "webgpu" or "auto", which measures whether a device is faster (see
-   *   docs/webgpu.md); `from`: an optimizer; `stats`: whether to keep updates for `stats()`, false; `module`: loops linked ahead of time (`npx lanestep bake`, `lanestep/warmed.wasm`), `kernels`: kernels compiled
-   *   ahead, for engines that compile nothing at run time; `warn`: true
+   *   docs/webgpu.md); `from`: an optimizer; `stats`: whether to keep updates for `stats()`, false; `module`: loops linked
+   *   ahead of time (`npx lanestep bake`, `lanestep/warmed.wasm`), `kernels`: kernels compiled ahead, for engines that
+   *   compile nothing at run time; `warn`: true
    * @throws TypeError with the path for a leaf that is not numbers; RangeError with the bytes of every plane for more
    *   than a memory holds; Error if `backend` is given and cannot run, or if `module` or `kernels` was made for another
    *   chain or by another version
@@ -225,7 +226,11 @@ type AnyInitOptions = Omit<InitOptions, "backend"> & {
   readonly crossover?: number | undefined;
 };
 
-const asksDevice = ({ backend }: AnyInitOptions): boolean => backend === "webgpu" || backend === "auto";
+function asksDevice({ backend, device, buffers }: AnyInitOptions): boolean {
+  if (backend === undefined && (device || buffers))
+    throw new TypeError('init: a device takes backend "webgpu" or "auto"');
+  return backend === "webgpu" || backend === "auto";
+}
 
 /** What state begins with, where it begins with the parameters; planes that were carried, or not, have begun. */
 function beginState({ slots, chain }: Program, views: PlaneViews, host: Host, source: Source | undefined): void {

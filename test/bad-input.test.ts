@@ -270,6 +270,7 @@ describe("an option out of range or misspelt", () => {
     ["control: value is of type string, expected a finite number", () => call("control", "1")],
     [/argument 1 is a function: call it/, () => call("functional", adam)],
     [/^init has no option backned; did you mean backend\?/, () => adam().initSync({}, { backned: 1 } as object)],
+    ['init: a device takes backend "webgpu" or "auto"', () => adam().initSync({}, { device: {} } as object)],
     [/^init: backend is "cuda", expected/, () => adam().initSync({}, { backend: "cuda" as "wasm" })],
     [/^init: module is an object, expected/, () => adam().initSync({}, { module: {} })],
     [/^init takes one options object, .*, got null$/, () => adam().initSync({}, null as never)],

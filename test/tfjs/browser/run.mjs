@@ -2,7 +2,7 @@
 // The checks of lanestep/tfjs on TensorFlow.js's backends webgl and webgpu, in Chromium: a part of `npm run test:webgpu`.
 // `node test/tfjs/browser/run.mjs`: what a step costs there.
 
-import { wordsOf } from "../../runtimes/errors.mjs";
+import { errorOf } from "../../runtimes/errors.mjs";
 import { openPage } from "./browser.mjs";
 
 /** @returns {AsyncGenerator<import("../../runtimes/run.mjs").Check>} */
@@ -18,10 +18,8 @@ export async function* inTensorFlow() {
         const at = (/** @type {string} */ path) => import(path);
         return (await at("/page.js")).checks[name]();
       }, name);
-      const error = await Promise.race([ended, check]).then((words) => {
-        if (words) console.log(`  ${name}: ${words}`);
-      }, wordsOf);
-      yield { name, error };
+      const done = Promise.race([ended, check]).then((words) => words && console.log(`  ${name}: ${words}`));
+      yield { name, error: await errorOf(done) };
     }
   } finally {
     await close();
