@@ -65,6 +65,15 @@ export function flag(initial: boolean | undefined): Descriptor<boolean> {
   return option(initial, "true or false", (value) => typeof value === "boolean");
 }
 
+/** An object, or nothing. */
+export function object(expected: string): Descriptor<object | undefined> {
+  return option<object | undefined>(
+    undefined,
+    expected,
+    (value): value is object | undefined => value === undefined || (typeof value === "object" && value !== null),
+  );
+}
+
 /** A number, for the optimizer's whole life. */
 export function number(initial: number | undefined, range: Range): Descriptor<number> {
   return { initial, expected: range.words, is: (value) => typeof value === "number", range };

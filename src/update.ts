@@ -6,7 +6,7 @@ import { copyPlain } from "./optimizer/custom.ts";
 import { Optimizer } from "./optimizer/optimizer.ts";
 import { type Plan, planOf } from "./optimizer/plan.ts";
 import { PlaneViews, writeLeaves } from "./optimizer/views.ts";
-import { flag, option, readOptions } from "./options.ts";
+import { flag, object, option, readOptions } from "./options.ts";
 import { type Chain, placeRules } from "./program/chain.ts";
 import { groupLeaves, type Program, programOf } from "./program/program.ts";
 import { Runner } from "./program/runner.ts";
@@ -261,11 +261,7 @@ export type GpuRestoreOptions = Omit<GpuInitOptions, "buffers" | "from"> & Pick<
 /** The same where the faster of the two is taken. */
 export type AutoRestoreOptions = Omit<AutoInitOptions, "from"> & Pick<RestoreOptions, "strict" | "options">;
 
-const object = option<object | undefined>(
-  undefined,
-  "an object",
-  (value): value is object | undefined => value === undefined || (typeof value === "object" && value !== null),
-);
+const anObject = object("an object");
 
 const compiled = option<object | undefined>(
   undefined,
@@ -282,8 +278,8 @@ const startSpec = {
     (value): value is AnyInitOptions["backend"] =>
       [undefined, "wasm", "webgpu", "auto", "reference"].includes(value as string),
   ),
-  device: object,
-  buffers: object,
+  device: anObject,
+  buffers: anObject,
   crossover: option<number | undefined>(
     undefined,
     "a number >= 0",

@@ -17,6 +17,7 @@ import {
   anyWrapper,
   build,
   type Library,
+  positive,
   type RuleName,
   type RuleSpec,
   ruleNames,
@@ -226,15 +227,6 @@ describe("wasm against reference, one step from the same state, each element rel
     });
     expectClose(wasm!, reference!, update.rules[0]!.rule.tolerance, "updates");
   });
-
-  /** With negative factors an update can take the parameters away, and leave their rounding. */
-  const positive = (chain: readonly RuleSpec[]): RuleSpec[] =>
-    chain.map(({ options, ...spec }) => {
-      const entries = Object.entries(options).map(([name, x]) => [name, typeof x === "number" ? Math.abs(x) : x]);
-      const inner = spec.inner && { inner: positive(spec.inner) };
-      const groups = spec.groups && { groups: spec.groups.map(positive) };
-      return { ...spec, ...inner, ...groups, options: Object.fromEntries(entries) };
-    });
 
   // Lion and Yogi jump, at 0 and where v meets x², the standard deviation cancels, belief without surprise divides by next to nothing.
   const continuous = ruleNames.filter((name) => !/Lion|Yogi|Stddev|Belief/.test(name));

@@ -10,7 +10,7 @@ import type { InitOptions } from "../backends/choose.ts";
 import type { SaveOptions } from "../checkpoint/save.ts";
 import { DisposedError } from "../errors.ts";
 import type { Stats } from "../optimizer/stats.ts";
-import { flag, option, readOptions } from "../options.ts";
+import { flag, object, option, readOptions } from "../options.ts";
 import { isPlainObject, show } from "../show.ts";
 import { requireUpdate, type Update } from "../update.ts";
 import type { BoundRule, Told } from "../updates/rule.ts";
@@ -34,11 +34,7 @@ export interface LanestepOptions {
   readonly kernels?: InitOptions["kernels"];
 }
 
-const object = option<object | undefined>(
-  undefined,
-  "a WebAssembly.Module",
-  (value): value is object | undefined => value === undefined || (typeof value === "object" && value !== null),
-);
+const compiled = object("a WebAssembly.Module");
 
 const spec = {
   backend: option<LanestepOptions["backend"]>(
@@ -48,8 +44,8 @@ const spec = {
       value === undefined || value === "wasm" || value === "reference" || value === "webgpu",
   ),
   stats: flag(false),
-  module: object,
-  kernels: object,
+  module: compiled,
+  kernels: compiled,
 };
 
 const loadSpec = {

@@ -88,6 +88,15 @@ const ruleOptions = {
 export type RuleName = keyof typeof ruleOptions;
 export const ruleNames = Object.keys(ruleOptions) as RuleName[];
 
+/** With negative factors an update can take the parameters away, and leave their rounding. */
+export const positive = (chain: readonly RuleSpec[]): RuleSpec[] =>
+  chain.map(({ options, ...spec }) => {
+    const entries = Object.entries(options).map(([name, x]) => [name, typeof x === "number" ? Math.abs(x) : x]);
+    const inner = spec.inner && { inner: positive(spec.inner) };
+    const groups = spec.groups && { groups: spec.groups.map(positive) };
+    return { ...spec, ...inner, ...groups, options: Object.fromEntries(entries) };
+  });
+
 export const anyRule = (names: readonly RuleName[] = ruleNames): fc.Arbitrary<RuleSpec> =>
   fc.constantFrom(...names).chain((rule) => ruleOptions[rule].map((options) => ({ rule, options })));
 

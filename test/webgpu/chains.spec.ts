@@ -4,7 +4,17 @@
 import fc from "fast-check";
 import { describe, it } from "vitest";
 import * as lanestep from "../../src/index.ts";
-import { anyChain, anyNested, build, fill, type RuleSpec, ruleNames, runs, wrapperNames } from "../oracle/arbitrary.ts";
+import {
+  anyChain,
+  anyNested,
+  build,
+  fill,
+  positive,
+  type RuleSpec,
+  ruleNames,
+  runs,
+  wrapperNames,
+} from "../oracle/arbitrary.ts";
 import { deviation } from "../support/close.ts";
 import { openDevice } from "./device.mjs";
 
@@ -58,15 +68,6 @@ async function compare(device: GPUDevice, chain: readonly RuleSpec[], seed: numb
     }
   });
 }
-
-/** As in test/property.test.ts: with negative factors an update can take the parameters away. */
-const positive = (chain: readonly RuleSpec[]): RuleSpec[] =>
-  chain.map(({ options, ...spec }) => {
-    const entries = Object.entries(options).map(([name, x]) => [name, typeof x === "number" ? Math.abs(x) : x]);
-    const inner = spec.inner && { inner: positive(spec.inner) };
-    const groups = spec.groups && { groups: spec.groups.map(positive) };
-    return { ...spec, ...inner, ...groups, options: Object.fromEntries(entries) };
-  });
 
 const continuous = ruleNames.filter((name) => !/Lion|Yogi|Stddev|Belief|half/.test(name));
 const gates = wrapperNames.filter((name) => name === "accumulate");

@@ -42,8 +42,8 @@ function checkKeys(node: Skeleton, value: unknown, root: string, path: Keys): vo
 /**
  * Reads a tree of bindings that has the form of the parameters.
  *
- * @throws TreeMismatchError for a leaf that is missing, not expected or too small; TypeError for what is no binding, RangeError for one
- *   that is not aligned, lacks a usage or is mapped
+ * @throws TreeMismatchError for a leaf that is missing, not expected or too small; TypeError for what is no binding;
+ *   RangeError for one that is not aligned, lacks a usage or is mapped
  */
 export function matchBindings(
   { leaves, skeleton }: Layout,

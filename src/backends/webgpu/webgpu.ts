@@ -3,7 +3,7 @@
 import { type Plan as CarryPlan, type CarryReport, carry, type Source } from "../../optimizer/carry.ts";
 import type { Optimizer } from "../../optimizer/optimizer.ts";
 import { isFrozen, PlaneViews, writeLeaves } from "../../optimizer/views.ts";
-import { option, readOptions } from "../../options.ts";
+import { object, readOptions } from "../../options.ts";
 import type { GroupProgram } from "../../program/compile.ts";
 import type { Program } from "../../program/program.ts";
 import { Runner } from "../../program/runner.ts";
@@ -84,11 +84,7 @@ export async function start<T>(
   });
 }
 
-const bindings = option<object | undefined>(
-  undefined,
-  "a tree of bindings",
-  (value): value is object | undefined => value === undefined || (typeof value === "object" && value !== null),
-);
+const bindings = object("a tree of bindings");
 const bufferSpec = { params: bindings, grads: bindings };
 
 async function startGpu<T>(
