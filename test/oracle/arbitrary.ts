@@ -221,6 +221,8 @@ const leaf: fc.Arbitrary<LeafSpec> = fc.oneof(
   { arbitrary: fc.record({ shape: fc.constant([]), bare: fc.boolean() }), weight: 1 },
   { arbitrary: fc.record({ shape: fc.tuple(among(1, 2, 5), columns), bare: fc.constant(false) }), weight: 3 },
   { arbitrary: fc.record({ shape: fc.tuple(among(1, 3), among(1, 2), columns), bare: fc.constant(false) }), weight: 1 },
+  // Several pieces of whole rows, the last one shorter.
+  { arbitrary: fc.record({ shape: fc.tuple(among(35, 70), among(17, 33, 64)), bare: fc.constant(false) }), weight: 1 },
 );
 const key = among("a", "b", "bias", "Kernel", "0", "x/y", "ü");
 

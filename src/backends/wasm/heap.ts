@@ -11,6 +11,7 @@ interface Kernels {
   addNoise(
     out: number,
     x: number,
+    first: number,
     length: number,
     a: number,
     sigma: number,
