@@ -101,19 +101,6 @@ describe("plan()", () => {
     expect(update.plan(params(), { stats: true }).bytes).toBe(plan.bytes + bytes("grads"));
   });
 
-  it("has a scratch plane for what is wanted again: a piece of a leaf, a leaf, or the whole tree", () => {
-    const { addNoise, centralize, scaleByTrustRatio } = lanestep;
-    const tree = { a: { shape: [500, 300] }, b: { shape: [4, 4096] }, c: { shape: [9000] }, d: { shape: [3] } };
-    const scratch = (...rules: readonly lanestep.Update[]) => chain(...rules, sgd()).plan(tree).scratchBytes / 4;
-    expect(scratch()).toBe(0);
-    // Rows that fill lines: four of 300, one of 4,096.
-    expect([scratch(addNoise()), scratch(centralize(), addNoise())]).toEqual([4096, 4096]);
-    expect(chain(centralize(), sgd()).plan({ a: tree.a }).scratchBytes / 4).toBe(1200);
-    expect(chain(centralize(), sgd()).plan({ c: tree.c }).scratchBytes / 4).toBe(1024);
-    expect(scratch(centralize(), scaleByTrustRatio())).toBe(500 * 300);
-    expect(scratch(centralize(), clipByGlobalNorm())).toBe(500 * 300 + 4 * 4096 + 9008 + 16);
-  });
-
   it("names passes and loops, and is a table", () => {
     const plan = update.plan(params());
     expect(plan.loops).toEqual(["scale|adam|decay|apply", "scale|apply"]);

@@ -77,17 +77,15 @@ const WORDS: usize = 0;
 
 /**
  * out ← a·x + sigma·z, z normal: elements 4i … 4i + 3 of a leaf take the four words of the counter (i, leaf, step, rule).
- * `out`, `x`: bytes, may be the same, those of the leaf's element `first`, a multiple of 16; `length`: elements, up to
- * fifteen behind it are written (padding).
+ * `out`, `x`: bytes, may be the same; `length`: elements, up to fifteen behind it are written (padding).
  */
 export function addNoise(
-  out: usize, x: usize, first: usize, length: usize, a: f32, sigma: f32,
+  out: usize, x: usize, length: usize, a: f32, sigma: f32,
   key0: u32, key1: u32, leaf: u32, count: u32, rule: u32,
 ): void {
   const _a = f32x4.splat(a);
   const _sigma = f32x4.splat(sigma);
-  const end = first + length;
-  for (let i = first >> 2; i << 2 < end; i += 4) {
+  for (let i: usize = 0; i << 2 < length; i += 4) {
     philox(WORDS, <u32>i, leaf, count, rule, key0, key1);
     for (let at = WORDS; at < WORDS + 64; at += 16, x += 16, out += 16) {
       v128.store(out, f32x4.add(f32x4.mul(_a, v128.load(x)), f32x4.mul(_sigma, gaussian(v128.load(at)))));

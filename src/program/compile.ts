@@ -67,8 +67,6 @@ export type Barrier = { readonly rule: number; readonly local: number } & (
 
 export interface Stage {
   readonly byLeaf: boolean;
-  /** Whether its kernels and loops may take a leaf piece by piece, see pieceOf. */
-  readonly byPiece: boolean;
   readonly passes: readonly Pass[];
   /** Rules that it runs, within the group: from, to. */
   readonly rules: readonly [from: number, to: number];
@@ -82,8 +80,8 @@ export interface GroupProgram {
   /** Indices of each rule's slots. */
   readonly slots: readonly (readonly number[])[];
   readonly stages: readonly Stage[];
-  /** How much parked values need: nothing, a piece of a leaf, the largest leaf, or the whole group. */
-  readonly scratch: "none" | "piece" | "leaf" | "tree";
+  /** How much parked values need: nothing, the largest leaf, or the whole group. */
+  readonly scratch: "none" | "leaf" | "tree";
   /** Host scalars, rule by rule in the order of their names, and factors of norms: the values of a step. */
   readonly valueCount: number;
   /** By rule: where its scalars begin. */
@@ -107,7 +105,6 @@ export function compile(rules: readonly PlacedRule[], slotsOfRule: SlotsOfRule):
   let from = 0;
   let passes: Pass[] = [];
   let byLeaf = false;
-  let parks = false;
   let source: Source = "grads";
   let operations: Operation[] = [];
   let form: Form = identityForm;
@@ -137,8 +134,8 @@ export function compile(rules: readonly PlacedRule[], slotsOfRule: SlotsOfRule):
   };
   const parked = (): void => {
     source = "scratch";
-    parks = true;
     measured = null;
+    if (scratch === "none") scratch = "leaf";
   };
   const loop = (sink: "park" | "result" | number): void => {
     passes.push({ kind: "loop", source, operations, sink });
@@ -150,15 +147,12 @@ export function compile(rules: readonly PlacedRule[], slotsOfRule: SlotsOfRule):
     if (operations.length > 0) loop("park");
   };
   const close = (to: number, barrier: Barrier | null): void => {
-    const byPiece = passes.some(({ kind }) => kind === "kernel") && passes.every(({ kind }) => kind !== "norm");
     // What is parked when a stage ends is wanted whole; passes over the whole range park a whole tree too.
     if (source === "scratch" && (barrier || !byLeaf)) scratch = "tree";
-    else if (parks && scratch !== "tree" && scratch !== "leaf") scratch = byPiece ? "piece" : "leaf";
-    stages.push({ byLeaf, byPiece, passes, rules: [from, to], barrier });
+    stages.push({ byLeaf, passes, rules: [from, to], barrier });
     from = to + 1;
     passes = [];
     byLeaf = false;
-    parks = false;
   };
 
   const elementwise = (rule: number, entry: ElementwiseRule<Any>): void => {

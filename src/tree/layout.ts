@@ -67,18 +67,6 @@ const LINE = 16;
 
 export const padded = (length: number): number => Math.ceil(length / LINE) * LINE;
 
-/** Elements: with what other planes have of it, the first-level cache holds a piece from one pass to the next. */
-const PIECE = 1024;
-
-/** Elements of the pieces that kernels and loops take a leaf in: whole lines, and of a matrix whole rows. */
-export function pieceOf({ length, shape: [rows = 0, ...others] }: TreeLeaf): number {
-  if (others.length === 0 || length === 0) return PIECE;
-  const columns = length / rows;
-  // The least of rows that fill lines: the powers of two in their length decide.
-  const unit = columns * (LINE / Math.min(LINE, columns & -columns));
-  return unit * Math.max(1, Math.floor(PIECE / unit));
-}
-
 /**
  * Reads a tree of parameters.
  *

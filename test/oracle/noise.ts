@@ -6,15 +6,7 @@ import type { TreeLeaf } from "../../src/tree/layout.ts";
 
 interface NoiseKernel {
   readonly memory: WebAssembly.Memory;
-  addNoise(
-    out: number,
-    x: number,
-    first: number,
-    length: number,
-    a: number,
-    sigma: number,
-    ...counter: readonly number[]
-  ): void;
+  addNoise(out: number, x: number, length: number, a: number, sigma: number, ...counter: readonly number[]): void;
 }
 
 let kernel: NoiseKernel | undefined;
@@ -24,6 +16,6 @@ export function normals(leaf: TreeLeaf, key: readonly [number, number], step: nu
   kernel ??= new WebAssembly.Instance(compileKernels(SHARED_PAGES)).exports as unknown as NoiseKernel;
   const zeros = 1024; // what lies before is the kernels' own
   const out = kernel.memory.buffer.byteLength / 2;
-  kernel.addNoise(out, zeros, 0, leaf.length, 1, 1, ...key, leaf.hash, step, rule);
+  kernel.addNoise(out, zeros, leaf.length, 1, 1, ...key, leaf.hash, step, rule);
   return new Float32Array(kernel.memory.buffer.slice(out, out + leaf.length * 4));
 }

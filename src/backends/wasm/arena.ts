@@ -1,5 +1,5 @@
 import type { Program } from "../../program/program.ts";
-import { type LayoutLeaf, padded, pieceOf } from "../../tree/layout.ts";
+import { type LayoutLeaf, padded } from "../../tree/layout.ts";
 import type { PlaneId } from "../backend.ts";
 import { Heap, MAX_BYTES } from "./heap.ts";
 
@@ -18,7 +18,7 @@ export interface Arena {
   readonly updates: number;
   /** Of a whole tree, and of one leaf at a time. */
   readonly scratch: number;
-  readonly partScratch: number;
+  readonly leafScratch: number;
   readonly tile: number;
   /** What loops read their pointers and constants from. */
   readonly blocks: number;
@@ -38,7 +38,7 @@ const GAP_FROM = 2 ** 24;
 export interface PlaneSize {
   readonly name: string;
   readonly bytes: number;
-  readonly id: PlaneId | "partScratch" | "tile" | "blocks";
+  readonly id: PlaneId | "leafScratch" | "tile" | "blocks";
   /** Of a slot. */
   readonly group: number;
 }
@@ -61,11 +61,8 @@ export function planeSizes(
   const sized = (name: string, id: PlaneSize["id"], elements: number, group = -1) => {
     return { name, id, bytes: elements * 4, group };
   };
-  const parked = layout.groups.flatMap(({ leaves }, g) => {
-    const scratch = groups[g]?.scratch;
-    if (scratch !== "piece" && scratch !== "leaf") return [];
-    return leaves.map((leaf) => padded(scratch === "leaf" ? leaf.length : Math.min(leaf.length, pieceOf(leaf))));
-  });
+  const wants = (scratch: "leaf" | "tree") => layout.groups.filter((_, g) => groups[g]?.scratch === scratch);
+  const longest = wants("leaf").flatMap(({ leaves }) => leaves.map(({ length }) => padded(length)));
   return [
     sized("params", "params", layout.size),
     sized("grads", "grads", layout.live),
@@ -76,11 +73,11 @@ export function planeSizes(
       }),
     ),
     sized("updates", "updates", updates ? layout.live : 0),
-    sized("scratch", "scratch", groups.some(({ scratch }) => scratch === "tree") ? layout.live : 0),
+    sized("scratch", "scratch", wants("tree").length > 0 ? layout.live : 0),
     sized(
       "scratch",
-      "partScratch",
-      parked.reduce((most, length) => Math.max(most, length), 0),
+      "leafScratch",
+      longest.reduce((most, length) => Math.max(most, length), 0),
     ),
     sized("tile", "tile", tileBytes / 4),
     sized("blocks", "blocks", padded(blockBytes / 4)),
@@ -118,7 +115,7 @@ export function arenaOf(program: Program, extras: Extras, kernels: WebAssembly.M
   // Of one element, not of none: an empty array grows by seventeen.
   const slots = program.slots.map(() => new Array<number>(1));
   const { heap } = room;
-  const arena = { heap, params: at, grads: at, updates: at, scratch: at, partScratch: at, tile: at, blocks: at, slots };
+  const arena = { heap, params: at, grads: at, updates: at, scratch: at, leafScratch: at, tile: at, blocks: at, slots };
   planes.forEach((plane, i) => {
     if (typeof plane.id !== "number") arena[plane.id] = at;
     else slots[plane.id]![plane.group] = at - program.layout.groups[plane.group]!.begin * 4;

@@ -2,7 +2,7 @@ import type { Sink } from "../../link/signature.ts";
 import type { GroupProgram, Pass, Source } from "../../program/compile.ts";
 import type { Program } from "../../program/program.ts";
 import type { StepValues } from "../../program/values.ts";
-import { type LayoutLeaf, pieceOf } from "../../tree/layout.ts";
+import type { LayoutLeaf } from "../../tree/layout.ts";
 import { type BackendInfo, type Engine, type Mode, type PlaneId, type Sums, zeroSums } from "../backend.ts";
 import { type Arena, addressOf, arenaOf } from "./arena.ts";
 import {
@@ -133,18 +133,13 @@ export class WasmEngine implements Engine {
   stage(group: number, stage: number, mode: Mode): void {
     const { layout, leafFactors, step } = this.#groups[group]!;
     const passes = this.#stage(group, stage, mode);
-    const { byLeaf, byPiece } = this.#program.groups[group]!.stages[stage]!;
-    if (!byLeaf) {
+    if (!this.#program.groups[group]!.stages[stage]!.byLeaf) {
       if (layout.end > layout.begin) for (const pass of passes) pass.whole();
     } else {
       for (const leaf of layout.leaves) {
         if (leaf.length === 0) continue;
         for (const { index, factors } of leafFactors) step.values[index] = factors[leaf.index]!;
-        const piece = byPiece ? pieceOf(leaf) : leaf.length;
-        for (let first = 0; first < leaf.length; first += piece) {
-          const length = Math.min(piece, leaf.length - first);
-          for (const pass of passes) pass.part(leaf, first, length);
-        }
+        for (const pass of passes) pass.leaf(leaf);
       }
     }
     if (this.#keeps && mode === "apply" && stage === this.#program.groups[group]!.stages.length - 1) {

@@ -11,7 +11,6 @@ interface Kernels {
   addNoise(
     out: number,
     x: number,
-    first: number,
     length: number,
     a: number,
     sigma: number,

@@ -23,19 +23,18 @@ export interface PassContext extends Room {
 /** One pass: over the whole range, or over single leaves that are not empty. */
 export interface PreparedPass {
   whole(): void;
-  /** Elements `first` to `first + length` of a leaf, the first part first: where a stage is taken by pieces, else all. */
-  part(leaf: LayoutLeaf, first: number, length: number): void;
+  leaf(leaf: LayoutLeaf): void;
 }
 
-/** The plane that x stands in, so that `begin` into it is the part. */
+/** The plane that x stands in, so that `begin` into it is the leaf. */
 export function sourceOf(context: PassContext, source: Source, begin: number): number {
   if (typeof source === "number") return context.slots[source]!;
   return source === "grads" ? context.arena.grads : scratchPlane(context, begin);
 }
 
-/** Where the scratch holds one part at a time, its begin is the part's: pointers wrap around at 2^32. */
+/** Where the scratch holds one leaf at a time, its begin is the leaf's: pointers wrap around at 2^32. */
 const scratchPlane = ({ program, arena }: PassContext, begin: number): number =>
-  program.scratch === "tree" ? arena.scratch : arena.partScratch - begin;
+  program.scratch === "leaf" ? arena.leafScratch - begin : arena.scratch;
 
 export function loopRun(
   context: PassContext,
@@ -45,25 +44,16 @@ export function loopRun(
   runners: readonly LoopRunner[],
 ): PreparedPass {
   const { layout, arena, program, slots, step } = context;
-  let runner = runners[0]!;
-  const set = (): void => {
-    runner = runners[variantAt(plan, program, step)]!;
-    runner.set(step.values);
-  };
   const range = (begin: number, end: number): void => {
+    const runner = runners[variantAt(plan, program, step)]!;
+    runner.set(step.values);
     const target =
       typeof out === "number" ? slots[out]! : out === "scratch" ? scratchPlane(context, begin) : arena[out];
     runner.run(sourceOf(context, source, begin), target, begin, end);
   };
   return {
-    whole() {
-      set();
-      range(layout.begin * 4, layout.end * 4);
-    },
-    part({ offset }, first, length) {
-      if (first === 0) set();
-      range((offset + first) * 4, (offset + first + padded(length)) * 4);
-    },
+    whole: () => range(layout.begin * 4, layout.end * 4),
+    leaf: ({ offset, length }) => range(offset * 4, (offset + padded(length)) * 4),
   };
 }
 
@@ -95,7 +85,7 @@ export function normRun(context: PassContext, pass: Extract<Pass, { kind: "norm"
     step.values[settles.factor] = factor;
     leafFactors.find((each) => each.index === settles.factor)!.factors[index] = factor;
   };
-  return { whole: () => layout.leaves.forEach(leaf), part: leaf };
+  return { whole: () => layout.leaves.forEach(leaf), leaf };
 }
 
 export function kernelRun(context: PassContext, pass: Extract<Pass, { kind: "kernel" }>): PreparedPass {
@@ -103,24 +93,23 @@ export function kernelRun(context: PassContext, pass: Extract<Pass, { kind: "ker
   const { kernels } = arena.heap;
   const scalar = (name: string) => step.values[pass.scalars.get(name)!]!;
   return {
-    // A kernel wants a leaf, or a piece of one: its stage runs leaf by leaf.
+    // A kernel wants a leaf: its stage runs leaf by leaf.
     whole() {},
-    part({ offset, length: whole, shape, hash }, first, length) {
-      const begin = (offset + first) * 4;
+    leaf({ offset, length, shape, hash }) {
+      const begin = offset * 4;
       const out = scratchPlane(context, begin) + begin;
       const x = sourceOf(context, pass.source, begin) + begin;
       const a = evaluate(pass.a, step.values, 1);
       switch (pass.entry.kernel) {
         case "centralize": {
-          const isMatrix = shape.length > 1;
-          const columns = isMatrix ? whole / shape[0]! : length;
-          kernels.centralize(out, x, length / columns, columns, isMatrix ? 1 : 0, a);
+          const rows = shape.length > 1 ? shape[0]! : 1;
+          kernels.centralize(out, x, rows, length / rows, shape.length > 1 ? 1 : 0, a);
           break;
         }
         case "addNoise": {
           const key = [scalar("key0"), scalar("key1")] as const;
           const { index } = step.rules[pass.rule]!;
-          kernels.addNoise(out, x, first, length, a, scalar("sigma"), ...key, hash, step.steps[pass.rule]!, index);
+          kernels.addNoise(out, x, length, a, scalar("sigma"), ...key, hash, step.steps[pass.rule]!, index);
           break;
         }
         default:
