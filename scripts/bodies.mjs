@@ -42,10 +42,9 @@ class Reader {
 
 /**
  * @param {Uint8Array} wasm the compiled assembly/bodies
- * @returns {Record<string, { slots: number, constants: number, locals: number, code: string, writes: number[], readsP: boolean }>}
- *   by exported name; the parameters are x, p, `slots` pointers, `constants` vectors, then come `locals` vectors.
- *   `code`: two characters a byte, in hexadecimal, or `l` and a local's index, or `o` and a memory offset, in base 36;
- *   `writes`: parameters that are set; `readsP`: whether p is wanted at all (else it is at most a spare local).
+ * @returns {Record<string, string>} code by exported name, two characters a byte: in hexadecimal, or a letter and a digit
+ *   in base 36. `o`: a memory offset; the others are locals: `x0` the update, `p0` the parameter, if it is read at all,
+ *   `s` a slot's pointer, `k` a constant, `l` a vector of the body's own
  */
 export function readBodies(wasm) {
   const r = new Reader(wasm);
@@ -75,7 +74,7 @@ export function readBodies(wasm) {
   return Object.fromEntries(
     exported
       .filter((e) => e.kind === 0)
-      .map((e) => [e.name, bodies[e.index]])
+      .map((e) => [e.name, /** @type {string} */ (bodies[e.index])])
       .sort(([a], [b]) => (a < b ? -1 : 1)),
   );
 }
@@ -89,49 +88,41 @@ function readBody(r, type) {
     throw new Error(
       `a body takes (x, p, pointers…, constants…) and gives a v128, not ${type.params} → ${type.results}`,
     );
-  const locals = r.list(() => {
-    const count = r.leb();
+  r.list(() => {
+    r.leb();
     if (r.byte() !== V128) throw new Error("a body keeps v128 locals only");
-    return count;
   });
   const start = r.at;
   const marks = new Map();
-  const writes = new Set();
-  let readsP = false;
-  const mark = (/** @type {string} */ letter) => {
-    const value = r.byte();
+  const mark = (/** @type {string} */ letter, /** @type {number} */ value) => {
     if (value > 35) throw new Error("an index or an offset of a body takes more than one digit");
     marks.set(r.at - 1 - start, letter + value.toString(36));
-    return value;
   };
+  // p that is set first is a spare local of the compiler's.
+  /** @type {boolean | undefined} */
+  let readsP;
   while (r.at < end - 1) {
     const op = r.byte();
     if (op >= LOCAL_GET && op <= LOCAL_TEE) {
-      const index = mark("l");
-      if (op === LOCAL_GET && index === 1 && !writes.has(1)) readsP = true;
-      if (op !== LOCAL_GET && index < type.params.length) writes.add(index);
+      const index = r.byte();
+      if (index === 1) readsP ??= op === LOCAL_GET;
+      if (index === 0) mark("x", 0);
+      else if (index === 1 && readsP) mark("p", 0);
+      else if (index > 1 && index < 2 + pointers) mark("s", index - 2);
+      else if (index > 1 && index < type.params.length) mark("k", index - 2 - pointers);
+      else mark("l", index === 1 ? 0 : index - type.params.length + 1);
     } else if (op === F32_CONST) r.at += 4;
     else if (op === SIMD) {
       const code = r.leb();
       if (code <= 11) {
         r.leb(); // alignment
-        mark("o");
+        mark("o", r.byte());
       } else if (code === 12 || code === 13)
         r.at += 16; // v128.const, i8x16.shuffle
       else if (code >= 21 && code <= 34) r.at += 1; // a lane
     } else if (op !== DROP) throw new Error(`a body may not hold opcode 0x${op.toString(16)}`);
   }
   const bytes = r.bytes.slice(start, end - 1); // without the closing `end`
-  const code = Array.from(bytes, (byte, at) => marks.get(at) ?? byte.toString(16).padStart(2, "0")).join("");
   r.at = end;
-  const constants = type.params.length - 2 - pointers;
-  const sum = locals.reduce((a, b) => a + b, 0);
-  return {
-    slots: pointers,
-    constants,
-    locals: sum,
-    code,
-    writes: [...writes].sort((a, b) => a - b),
-    readsP,
-  };
+  return Array.from(bytes, (byte, at) => marks.get(at) ?? byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,7 +1,7 @@
 // Builds the package: assembly/ → wasm → the generated sources of src/ → TypeScript → one minified module in dist/.
 //
 //   assembly/index.ts        → build/kernels.wasm → dist/kernels.wasm, src/generated/kernels.ts
-//   assembly/bodies/index.ts → build/bodies.wasm  → src/generated/bodies.ts (the linker's table)
+//   assembly/bodies/index.ts → build/bodies.wasm  → src/generated/bodies.ts (what the linker joins)
 //   assembly/**/*.wgsl       → src/generated/wgsl.ts (the same functions for the webgpu backend)
 //   these two and src/link/  → src/generated/fingerprint.ts (a hash: what is linked ahead fits no other)
 //   src/                     → build/js, dist/types → dist/index.js; by itself dist/cli.js, the command
@@ -74,12 +74,10 @@ await checkKernels(kernels);
 generate("kernels.ts", `export const kernels = ${JSON.stringify(withPages(kernels))};\n`);
 
 const bodies = readBodies(compileAssembly("bodies", "assembly/bodies/index.ts"));
-const names = Object.keys(bodies).map((name) => JSON.stringify(name));
-generate(
-  "bodies.ts",
-  `import type { Body } from "../link/link.ts";\n\nexport type BodyName = ${names.join(" | ")};\n\n` +
-    `export const bodies: Readonly<Record<BodyName, Body>> = ${JSON.stringify(bodies)};\n`,
+const constants = Object.entries(bodies).map(
+  ([body, code]) => `export const ${body} = ${JSON.stringify({ body, code })} as const;\n`,
 );
+generate("bodies.ts", constants.join(""));
 
 generate(
   "wgsl.ts",

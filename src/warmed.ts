@@ -1,5 +1,6 @@
-import { bodies } from "./generated/bodies.ts";
+import * as bodies from "./generated/bodies.ts";
 import { loopsOfRules } from "./link/ahead.ts";
+import { register } from "./link/link.ts";
 import { signatureOf, type Token } from "./link/signature.ts";
 import * as optimizers from "./optimizers.ts";
 import { chain, type Update } from "./update.ts";
@@ -20,6 +21,7 @@ function usual(): Update[] {
  * alone, of which the tile path makes any chain, and the loops of the named optimizers, behind a clipped norm or not.
  */
 export function warmedSignatures(): string[] {
+  Object.values(bodies).forEach(register);
   const single = [["scale"], ["decay"], ...Object.keys(bodies).map((body) => [body])] as Token[][];
   const chains = usual().flatMap((update) => [update, chain(clipByGlobalNorm(), update)]);
   return [

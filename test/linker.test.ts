@@ -1,15 +1,16 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { signaturesOf } from "../src/backends/wasm/engine.ts";
-import { type BodyName, bodies as table } from "../src/generated/bodies.ts";
+import * as table from "../src/generated/bodies.ts";
 import * as lanestep from "../src/index.ts";
-import { arity, CELL, link } from "../src/link/link.ts";
-import { signatureOf, type Token } from "../src/link/signature.ts";
+import { arity, CELL, link, register } from "../src/link/link.ts";
+import { type BodyName, signatureOf, type Token } from "../src/link/signature.ts";
 import { warmedSignatures } from "../src/warmed.ts";
 import { uniform } from "./oracle/arbitrary.ts";
 import { bodies } from "./oracle/bodies.ts";
 
 const f = Math.fround;
+Object.values(table).forEach(register);
 const BODIES = Object.keys(table) as BodyName[];
 const SINKS = ["store", "add", "apply"] as const;
 const BEGIN = 1024;

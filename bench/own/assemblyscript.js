@@ -6,8 +6,9 @@ import { wasmPath } from "../build.js";
 import { ADAM, clipFactor, Scalars } from "../settings.js";
 import { WasmPeer } from "./wasm-peer.js";
 
-/** From the build, as the package does not export its linker. */
-const { link } = await import(new URL("../../build/js/link/link.js", import.meta.url).href);
+/** From the build, as the package does not export them. */
+const { link, register } = await import(new URL("../../build/js/link/link.js", import.meta.url).href);
+const bodies = await import(new URL("../../build/js/generated/bodies.js", import.meta.url).href);
 
 /** Where the linked loop reads its pointers and constants: see src/link/link.ts. */
 const BLOCK = 1024;
@@ -69,6 +70,7 @@ export class AssemblyScriptPeer extends WasmPeer {
 /** @param {WebAssembly.Memory} memory */
 export function linkedLoop(memory) {
   const signature = "scale|adam|decay|apply";
+  register(bodies.adam);
   const module = new WebAssembly.Module(link([signature]));
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
   const loop = /** @type {(...args: number[]) => void} */ (exports[signature]);

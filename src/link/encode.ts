@@ -53,7 +53,6 @@ export const store: Code = [SIMD, 0x0b, ALIGN_16, ~0];
 export const loadSplat = (offset: number): Code => [SIMD, 0x09, ALIGN_4, ...unsigned(offset)];
 export const loadI32 = (offset: number): Code => [0x28, ALIGN_4, ...unsigned(offset)];
 export const add: Code = [SIMD, 0xe4, 0x01];
-export const multiply: Code = [SIMD, 0xe6, 0x01];
 
 /** A function of the module: parameter types, local types behind them, code without the closing `end`. */
 export interface FunctionCode {

@@ -18,9 +18,8 @@
 // gain nothing in V8 and cost 20 % in JavaScriptCore. Pointers that count up instead of being added gain nothing either
 // (Adam, 16 k to 16 M), and a load from the line 512 bytes or a page ahead, as a prefetch, costs 20 and 40 % at 16 M.
 
-import { bodies } from "../generated/bodies.ts";
 import * as wasm from "./encode.ts";
-import type { Sink, Token } from "./signature.ts";
+import type { BodyName, Sink, Token } from "./signature.ts";
 
 const LINE = 64;
 /** The vectors of a line. */
@@ -34,22 +33,28 @@ export const CELL = 4;
 
 /** A body as the build cut it out: see scripts/bodies.mjs. */
 export interface Body {
-  readonly slots: number;
-  readonly constants: number;
-  readonly locals: number;
+  readonly body: BodyName;
   readonly code: string;
-  readonly writes: readonly number[];
-  readonly readsP: boolean;
 }
+
+/** By token: k0·x, k0·x + k1·p, and the bodies of the rules that were met. (All of them would be in every bundle.) */
+const codes = new Map<string, string>([
+  ["scale", "20k020x0fde601"],
+  ["decay", "20k020x0fde60120k120p0fde601fde401"],
+]);
+
+/** From now on signatures may name it. */
+export const register = ({ body, code }: Body): unknown => codes.set(body, code);
+
+const codeOf = (token: Token): string => codes.get(token) ?? unknown(token);
+
+/** Whether a token reads the parameters. */
+export const readsParameters = (token: Token): boolean => codeOf(token).includes("p");
 
 /** How many slot pointers and constants a token takes. */
 export function arity(token: Token): { slots: number; constants: number } {
-  return bodyOf(token) ?? { slots: 0, constants: token === "scale" ? 1 : 2 };
-}
-
-function bodyOf(token: Token): Body | undefined {
-  if (token === "scale" || token === "decay") return undefined;
-  return Object.hasOwn(bodies, token) ? bodies[token] : unknown(token);
+  const count = (letter: string) => new Set(codeOf(token).match(new RegExp(`${letter}.`, "g"))).size;
+  return { slots: count("s"), constants: count("k") };
 }
 
 function unknown(part: string): never {
@@ -120,9 +125,8 @@ function linkLoop(signature: string): wasm.FunctionCode {
     const { slots, constants } = arity(token);
     const own = fromBlock(slots, wasm.I32, wasm.loadI32).map(pointer);
     const registers = fromBlock(constants, wasm.V128, wasm.loadSplat);
-    const body = bodyOf(token);
-    const first = body?.readsP || token === "decay" ? loadParameter() : [];
-    forEachVector([...first, ...(body ? bodyCode(body, registers, own) : linearCode(registers)), ...setU]);
+    const first = readsParameters(token) ? loadParameter() : [];
+    forEachVector([...first, ...bodyCode(codeOf(token), registers, own), ...setU]);
   }
   if (sink === "apply") {
     const first = loadParameter();
@@ -147,33 +151,31 @@ function linkLoop(signature: string): wasm.FunctionCode {
   );
   return { name: signature, params, locals, code };
 
-  /** Leaves a·u, or a·u + b·p, on the stack. */
-  function linearCode([a, b]: readonly number[]): wasm.Code {
-    const scaled = [...wasm.get(a!), ...getU, ...wasm.multiply];
-    return b === undefined ? scaled : [...scaled, ...wasm.get(b), ...getParameter, ...wasm.multiply, ...wasm.add];
-  }
-
   /** Leaves the body's result on the stack: its code, with its locals put in their places. */
-  function bodyCode(body: Body, registers: readonly number[], own: readonly number[]): wasm.Code {
+  function bodyCode(body: string, registers: readonly number[], own: readonly number[]): wasm.Code {
     const result: wasm.Code = [];
+    const places: Record<string, number> = { x0: U };
     // asc lets a body overwrite its parameters: p and the constants are wanted again, so such a one gets a copy.
-    const spare = (position: number, source: number, read = true) => {
-      if (!body.writes.includes(position)) return source;
-      const copy = local(wasm.V128);
-      if (read) result.push(...wasm.get(source), ...wasm.set(copy));
-      return copy;
+    const place = (name: string, source: number) => {
+      places[name] = source;
+      if (!new RegExp(`2[12]${name}`).test(body)) return;
+      places[name] = local(wasm.V128);
+      result.push(...wasm.get(source), ...wasm.set(places[name]));
     };
-    const map = [
-      U,
-      spare(1, PARAMETER, body.readsP),
-      ...own,
-      ...registers.map((register, k) => spare(2 + body.slots + k, register)),
-      ...Array.from({ length: body.locals }, () => local(wasm.V128)),
-    ];
-    for (const pair of body.code.match(/../g)!) {
-      const value = parseInt(pair[1]!, 36);
-      if (pair[0] === "l") result.push(...wasm.index(map[value]!));
-      else result.push(pair[0] === "o" ? ~value : parseInt(pair, 16));
+    place("p0", PARAMETER);
+    registers.forEach((register, i) => {
+      place(`k${i.toString(36)}`, register);
+    });
+    own.forEach((pointer, i) => {
+      places[`s${i}`] = pointer;
+    });
+    for (const pair of body.match(/../g)!) {
+      if (/^[\da-f]/.test(pair)) result.push(parseInt(pair, 16));
+      else if (pair[0] === "o") result.push(~parseInt(pair[1]!, 36));
+      else {
+        places[pair] ??= local(wasm.V128);
+        result.push(...wasm.index(places[pair]));
+      }
     }
     return result;
   }

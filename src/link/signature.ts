@@ -1,4 +1,4 @@
-import type { BodyName } from "../generated/bodies.ts";
+import type * as bodies from "../generated/bodies.ts";
 
 /**
  * What one linked loop does to every element, in order:
@@ -15,6 +15,7 @@ import type { BodyName } from "../generated/bodies.ts";
  * Joined by `|`, tokens are the signature of a loop: `clip|adam|decay|apply`. It names the loop in the cache, in
  * modules linked ahead of time, and in profilers.
  */
+export type BodyName = keyof typeof bodies;
 export type Token = "scale" | "decay" | BodyName;
 export type Sink = "store" | "add" | "apply";
 

@@ -1,3 +1,4 @@
+import * as bodies from "../generated/bodies.ts";
 import { powInt } from "../math.ts";
 import { type AtStep, atLeast, nonNegative, number, type OptionSpec, type Scalar, scalar, unit } from "../options.ts";
 import { type Update, updateOf } from "../update.ts";
@@ -53,7 +54,7 @@ export const adamRule = {
   name: "scaleByAdam",
   options: adamSpec,
   slots: { mu: zeros, nu: zeros },
-  bodies: [{ body: "adam", constants: ["rest1", "b2", "rest2", "root", "eps"] }],
+  bodies: [{ ...bodies.adam, constants: ["rest1", "b2", "rest2", "root", "eps"] }],
   scalars: adamNames,
   compute: (o, step) => adamScalars(o, step),
   reference: (o, step) => {
@@ -112,7 +113,7 @@ export const adamaxRule = {
   name: "scaleByAdamax",
   options: adamaxSpec,
   slots: { mu: zeros, nu: zeros },
-  bodies: [{ body: "adamax", constants: ["rest1", "b2", "eps"] }],
+  bodies: [{ ...bodies.adamax, constants: ["rest1", "b2", "eps"] }],
   scalars: ["rest1", "b2", "eps", "factor"],
   compute: (o, step) => [1 - o.b1, o.b2, o.eps, 1 / corrections(o, step).c1],
   reference: (o, step) => {
@@ -167,7 +168,7 @@ export const beliefRule = {
   name: "scaleByBelief",
   options: beliefSpec,
   slots: { mu: zeros, nu: zeros },
-  bodies: [{ body: "belief", constants: ["rest1", "b2", "surprise", "root", "eps"] }],
+  bodies: [{ ...bodies.belief, constants: ["rest1", "b2", "surprise", "root", "eps"] }],
   scalars: ["rest1", "b2", "surprise", "root", "eps", "factor"],
   compute: (o, step) => {
     const { root2, rest1, rest2, factor } = folded(o, step);
@@ -243,8 +244,8 @@ export const radamRule = {
   options: radamSpec,
   slots: { mu: zeros, nu: zeros },
   bodies: [
-    { body: "momentum", constants: ["rest1", "b2", "rest2"] },
-    { body: "adam", constants: ["rest1", "b2", "rest2", "root", "eps"] },
+    { ...bodies.momentum, constants: ["rest1", "b2", "rest2"] },
+    { ...bodies.adam, constants: ["rest1", "b2", "rest2", "root", "eps"] },
   ],
   select: (o, step) => (isTractable(o, step) ? 1 : 0),
   scalars: adamNames,
@@ -313,7 +314,7 @@ export const yogiRule = {
     mu: { initial: (o) => o.initialAccumulatorValue, decays: true },
     nu: { initial: (o) => o.initialAccumulatorValue, decays: false },
   },
-  bodies: [{ body: "yogi", constants: ["rest1", "rest2", "root", "eps"] }],
+  bodies: [{ ...bodies.yogi, constants: ["rest1", "rest2", "root", "eps"] }],
   scalars: adamNames,
   compute: (o, step) => adamScalars(o, step),
   reference: (o, step) => {

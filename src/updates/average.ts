@@ -1,3 +1,4 @@
+import * as bodies from "../generated/bodies.ts";
 import { powInt } from "../math.ts";
 import { flag, type OptionSpec, positiveInteger, type Range, type Scalar, scalar, unit } from "../options.ts";
 import { chain, requireUpdate, type Update, updateOf } from "../update.ts";
@@ -18,7 +19,7 @@ export const emaRule = {
   name: "ema",
   options: emaSpec,
   slots: { ema: { initial: () => 0, decays: true } },
-  bodies: [{ body: "ema", constants: ["rest"] }],
+  bodies: [{ ...bodies.ema, constants: ["rest"] }],
   scalars: ["rest", "factor"],
   compute: (o, step) => [1 - o.decay, o.debias ? 1 / (1 - powInt(o.decay, step + 1)) : 1],
   reference:
@@ -74,7 +75,7 @@ export const averageParamsRule = {
   name: "averageParams",
   options: averageSpec,
   slots: { average: { initial: () => "params", decays: false } },
-  bodies: [{ body: "average", constants: ["rate"] }],
+  bodies: [{ ...bodies.average, constants: ["rate"] }],
   scalars: ["rate"],
   compute: (o, step) => [averageRate(o, step)],
   reference:
@@ -134,7 +135,7 @@ export const lookaheadRule = {
   name: "lookahead",
   options: lookaheadSpec,
   slots: { slow: { initial: () => "params", decays: false } },
-  bodies: [null, { body: "lookahead", constants: ["rate"] }],
+  bodies: [null, { ...bodies.lookahead, constants: ["rate"] }],
   select: (o, step) => ((step + 1) % o.every === 0 ? 1 : 0),
   scalars: ["rate"],
   compute: (o) => [o.rate],

@@ -1,3 +1,4 @@
+import * as bodies from "../generated/bodies.ts";
 import { nonNegative, type OptionSpec, option, type Scalar, scalar } from "../options.ts";
 import { type Update, updateOf } from "../update.ts";
 import type { ElementwiseRule, NormRule } from "./rule.ts";
@@ -15,7 +16,7 @@ export const clipRule = {
   name: "clip",
   options: clipSpec,
   slots: {},
-  bodies: [{ body: "clip", constants: ["delta"] }],
+  bodies: [{ ...bodies.clip, constants: ["delta"] }],
   scalars: ["delta"],
   compute: (o) => [o.delta],
   reference: (o) => (x) => {
@@ -54,7 +55,7 @@ export const zeroNansRule = {
   name: "zeroNans",
   options: zeroNansSpec,
   slots: {},
-  bodies: [{ body: "zeroNans", constants: [] }],
+  bodies: [{ ...bodies.zeroNans, constants: [] }],
   scalars: [],
   compute: () => [],
   reference: () => (x) => {

@@ -1,3 +1,4 @@
+import * as bodies from "../generated/bodies.ts";
 import { nonNegative, number, type OptionSpec, type Scalar, scalar, unit } from "../options.ts";
 import { type Update, updateOf } from "../update.ts";
 import type { ElementwiseRule } from "./rule.ts";
@@ -20,7 +21,7 @@ export const adadeltaRule = {
   name: "scaleByAdadelta",
   options: adadeltaSpec,
   slots: { eG: { initial: () => 0, decays: true }, eX: { initial: () => 0, decays: true } },
-  bodies: [{ body: "adadelta", constants: ["rho", "rest", "eps"] }],
+  bodies: [{ ...bodies.adadelta, constants: ["rho", "rest", "eps"] }],
   scalars: ["rho", "rest", "eps"],
   compute: (o) => [o.rho, 1 - o.rho, o.eps],
   reference:
@@ -80,7 +81,7 @@ export const rmsRule = {
   name: "scaleByRms",
   options: rmsSpec,
   slots: { nu: { initial: (o) => o.initialScale, decays: true } },
-  bodies: [{ body: "rms", constants: ["decay", "rest", "eps"] }],
+  bodies: [{ ...bodies.rms, constants: ["decay", "rest", "eps"] }],
   scalars: ["decay", "rest", "eps"],
   compute: (o) => [o.decay, 1 - o.decay, o.eps],
   reference:
@@ -135,7 +136,7 @@ export const rssRule = {
   name: "scaleByRss",
   options: rssSpec,
   slots: { sumOfSquares: { initial: (o) => o.initialAccumulatorValue, decays: false } },
-  bodies: [{ body: "rss", constants: ["eps"] }],
+  bodies: [{ ...bodies.rss, constants: ["eps"] }],
   scalars: ["eps"],
   compute: (o) => [o.eps],
   reference:
@@ -180,7 +181,7 @@ export const stddevRule = {
   name: "scaleByStddev",
   options: rmsSpec,
   slots: { mu: { initial: () => 0, decays: true }, nu: { initial: (o) => o.initialScale, decays: true } },
-  bodies: [{ body: "stddev", constants: ["decay", "rest", "eps"] }],
+  bodies: [{ ...bodies.stddev, constants: ["decay", "rest", "eps"] }],
   scalars: ["decay", "rest", "eps"],
   compute: (o) => [o.decay, 1 - o.decay, o.eps],
   reference:

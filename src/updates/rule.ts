@@ -2,7 +2,7 @@
 // the program (what folds, what cuts, which bodies fuse), the backends and the tests. Formula and paper stand in the
 // docstring of the function beside the entry.
 
-import type { BodyName } from "../generated/bodies.ts";
+import type { Body } from "../link/link.ts";
 import type { AtStep, OptionSpec, Resolved } from "../options.ts";
 import type { Keys } from "../tree/path.ts";
 
@@ -60,8 +60,7 @@ export interface LinearRule<Spec extends OptionSpec> extends Entry<Spec> {
 }
 
 /** One of the bodies that a rule may run in a step. */
-export interface BodyUse {
-  readonly body: BodyName;
+export interface BodyUse extends Body {
   /** Its constants by their names among the rule's scalars, in the order of the body's parameters. */
   readonly constants: readonly string[];
 }

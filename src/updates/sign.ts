@@ -1,3 +1,4 @@
+import * as bodies from "../generated/bodies.ts";
 import { type OptionSpec, type Scalar, scalar, unit } from "../options.ts";
 import { type Update, updateOf } from "../update.ts";
 import type { ElementwiseRule } from "./rule.ts";
@@ -17,7 +18,7 @@ export const lionRule = {
   name: "scaleByLion",
   options: lionSpec,
   slots: { mu: { initial: () => 0, decays: true } },
-  bodies: [{ body: "lion", constants: ["rest1", "rest2"] }],
+  bodies: [{ ...bodies.lion, constants: ["rest1", "rest2"] }],
   scalars: ["rest1", "rest2"],
   compute: (o) => [1 - o.b1, 1 - o.b2],
   reference:

@@ -1,3 +1,4 @@
+import * as bodies from "../generated/bodies.ts";
 import { flag, type OptionSpec, type Range, type Scalar, scalar } from "../options.ts";
 import { type Update, updateOf } from "../update.ts";
 import type { ElementwiseRule } from "./rule.ts";
@@ -23,8 +24,8 @@ export const traceRule = {
   options: traceSpec,
   slots: { trace: { initial: () => 0, decays: true } },
   bodies: [
-    { body: "trace", constants: ["decay"] },
-    { body: "nesterov", constants: ["decay"] },
+    { ...bodies.trace, constants: ["decay"] },
+    { ...bodies.nesterov, constants: ["decay"] },
   ],
   choose: (o) => (o.nesterov ? 1 : 0),
   scalars: ["decay"],

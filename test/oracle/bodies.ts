@@ -1,6 +1,6 @@
 // The bodies of assembly/bodies, one element at a time: every operation rounded to f32 by Math.fround, in their order.
 
-import type { BodyName } from "../../src/generated/bodies.ts";
+import type { BodyName } from "../../src/link/signature.ts";
 
 const f = Math.fround;
 

@@ -3,7 +3,7 @@
 // smallest numbers: on a device as on wasm.
 
 import fc from "fast-check";
-import type { bodies } from "../../src/generated/bodies.ts";
+import type * as bodies from "../../src/generated/bodies.ts";
 import type { GpuOptimizer, Update } from "../../src/index.ts";
 import * as lanestep from "../../src/index.ts";
 import { anyRule, anyWrapper, build, type RuleSpec, ruleNames, wrapperNames } from "../oracle/arbitrary.ts";

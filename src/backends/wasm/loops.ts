@@ -1,6 +1,6 @@
 // From a loop pass of a program to calls of linked loops.
 
-import { CELL } from "../../link/link.ts";
+import { CELL, register } from "../../link/link.ts";
 import { type Sink, signatureOf, type Token } from "../../link/signature.ts";
 import type { GroupProgram, Operation, Pass } from "../../program/compile.ts";
 import { type Expression, evaluate, value } from "../../program/form.ts";
@@ -99,6 +99,7 @@ function stepsOf(program: GroupProgram, operation: Operation): Step[][] {
   }
   return operation.uses.map((use) => {
     if (!use) return [];
+    register(use);
     const constants = use.constants.map((name): Constant => {
       return { expression: value(operation.scalars.get(name)!), absent: 0 };
     });

@@ -1,7 +1,7 @@
 // What the stages of a program want of a device: passes as drafts, which engine.ts makes ready and encodes.
 
-import { bodies } from "../../generated/bodies.ts";
 import { wgsl } from "../../generated/wgsl.ts";
+import { readsParameters } from "../../link/link.ts";
 import type { Pass } from "../../program/compile.ts";
 import type { Meeting, Part, Program } from "../../program/program.ts";
 import type { StepValues } from "../../program/values.ts";
@@ -173,9 +173,7 @@ export class Drafts {
   ): Choice {
     const planes = new PlaneList();
     const x = planes.add(source);
-    const wantsP =
-      sink === "apply" ||
-      variant.steps.some(({ token }) => token === "decay" || (token !== "scale" && bodies[token].readsP));
+    const wantsP = sink === "apply" || variant.steps.some(({ token }) => readsParameters(token));
     const p = wantsP ? planes.add("params") : null;
     const slots = variant.steps.map((step) => step.slots.map((slot) => planes.add(slot, { writes: true })));
     const places = { x, p, out: planes.add(out, { reads: sink === "add", writes: true }) };

@@ -1,6 +1,6 @@
 // What the build gathers from the .wgsl files of assembly/.
 
-import type { BodyName } from "../../generated/bodies.ts";
+import type { BodyName } from "../../link/signature.ts";
 
 /** A function; what its pointers are called, and its numbers. */
 export interface WgslBody {
