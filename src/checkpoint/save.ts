@@ -11,8 +11,8 @@ import { type CountedGroup, countedGroups } from "../optimizer/ages.ts";
 import { mapValues, paramName, stateName } from "../optimizer/carry.ts";
 import type { OptimizerParts } from "../optimizer/optimizer.ts";
 import { option, readOptions } from "../options.ts";
-import type { PlacedRule } from "../program/chain.ts";
-import { isPlainObject, show, tagOf } from "../show.ts";
+import { isPlainObject, show } from "../show.ts";
+import type { AddTensor } from "./custom.ts";
 import { dtypeOf, encodeSafetensors, type NewTensor } from "./safetensors.ts";
 
 export const FORMAT = "lanestep 1";
@@ -67,8 +67,7 @@ export function checkpointOf(
   }
   const { layout, chain, slots, groups } = program;
   const tensors: NewTensor[] = [];
-  const add = (name: string, shape: readonly number[], bytes: ArrayBufferView<ArrayBuffer>) =>
-    tensors.push({ name, dtype: dtypeOf(bytes)!, shape, bytes });
+  const add: AddTensor = (name, shape, bytes) => tensors.push({ name, dtype: dtypeOf(bytes)!, shape, bytes });
   const states = chain.all.flatMap(({ index, address }) =>
     slots.flatMap(({ rule, name }, slot) => (rule === index ? [{ address, name, views: views.leaves(slot) }] : [])),
   );
@@ -86,7 +85,9 @@ export function checkpointOf(
     memories: host.memories.map((memory) => memory && mapValues(memory, savedNumber)),
     groups: countedGroups(program, host),
     groupOf: layout.leaves.map(({ group }) => (group < groups.length ? group : -1)),
-    custom: chain.all.map((placed) => (placed.rule.kind === "custom" ? savedCustom(placed, host.custom, add) : null)),
+    custom: chain.all.map((placed) =>
+      placed.rule.kind === "custom" ? placed.rule.save(placed, host.custom[placed.index], add) : null,
+    ),
   };
   const rules = chain.all.map(({ address, options }): SavedRule => [address, mapValues(options, savedOption)]);
   const tree = { skeleton: layout.skeleton, leaves: layout.leaves.map(({ path, kind }) => [path, kind]) };
@@ -107,30 +108,4 @@ function savedOption(value: unknown): SavedOption {
   if (isControl(value)) return { control: value.value };
   if (typeof value === "bigint") return String(value);
   return typeof value === "number" ? savedNumber(value) : (value as SavedOption);
-}
-
-/** A user's own state as JSON, its typed arrays as tensors. @throws TypeError for what a file cannot hold */
-function savedCustom(
-  { address, index }: PlacedRule,
-  custom: readonly unknown[],
-  add: (name: string, shape: readonly number[], bytes: ArrayBufferView<ArrayBuffer>) => void,
-): unknown {
-  let arrays = 0;
-  const save = (value: unknown): unknown => {
-    if (Array.isArray(value)) return { array: Array.from(value, save) };
-    if (typeof value === "number") return { number: Object.is(value, -0) ? "-0" : String(value) };
-    if (typeof value === "bigint") return { bigint: String(value) };
-    if (value === undefined) return {};
-    if (value === null || typeof value === "string" || typeof value === "boolean") return value;
-    if (ArrayBuffer.isView(value) && dtypeOf(value)) {
-      const name = `custom/${address}/${arrays++}`;
-      add(name, [(value as Float32Array).length], value as Float32Array<ArrayBuffer>);
-      return { tensor: name, kind: tagOf(value) };
-    }
-    if (isPlainObject(value)) return { object: Object.entries(value).map(([key, child]) => [key, save(child)]) };
-    throw new TypeError(
-      `the state of "${address}" holds ${show(value)}, which a checkpoint cannot: use plain objects, arrays, numbers, strings and typed arrays`,
-    );
-  };
-  return save(custom[index]);
 }

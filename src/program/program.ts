@@ -4,6 +4,7 @@
 //   leaf ──▶ rules it meets ──▶ groups ──▶ layout ──▶ stages of passes (compile.ts) ──▶ actions, in order
 
 import { arrange, type Layout, type Tree } from "../tree/layout.ts";
+import type { CustomRule } from "../updates/rule.ts";
 import { type Chain, type PlacedRule, rulesFor } from "./chain.ts";
 import { type Barrier, compile, type GroupProgram, type SlotsOfRule } from "./compile.ts";
 
@@ -46,10 +47,10 @@ export interface Program {
   readonly actions: readonly Action[];
   /** Of each rule: whose counts it follows in the groups that have it, see GroupProgram. */
   readonly scopesOf: readonly (readonly number[])[];
-  /** Whether a rule remembers what `step()` was told, whether one may hold steps back, and whether one is a user's. */
+  /** Whether a rule remembers what `step()` was told, whether one may hold steps back, and a user's own, if there is one. */
   readonly remembers: boolean;
   readonly isGated: boolean;
-  readonly isCustom: boolean;
+  readonly custom: CustomRule | undefined;
 }
 
 /** The chain, and which leaves are a group. */
@@ -134,7 +135,7 @@ export function programOf(tree: Tree, { chain, groupOf, groups, liveCount }: Gro
     scopesOf: scopesOf.map((scopes) => [...scopes]),
     remembers: chain.all.some(({ rule }) => rule.kind === "linear" && rule.memory),
     isGated: chain.all.some(({ rule }) => rule.kind === "gate"),
-    isCustom: chain.all.some(({ rule }) => rule.kind === "custom"),
+    custom: chain.all.map(({ rule }) => rule).find((rule) => rule.kind === "custom"),
   };
 }
 

@@ -1,3 +1,5 @@
+import { savedCustom } from "../checkpoint/custom.ts";
+import { runCustom } from "../optimizer/custom.ts";
 import { show } from "../show.ts";
 import { Update } from "../update.ts";
 import type { CustomRule } from "./rule.ts";
@@ -12,6 +14,8 @@ function customUpdate(caller: string, parts: Pick<CustomRule, "init" | "apply">,
     options: {},
     slots: {},
     tolerance: 0,
+    run: runCustom,
+    save: savedCustom,
     ...parts,
   };
   return new Update([{ rule, options: {} }]);

@@ -2,7 +2,9 @@
 // the program (what folds, what cuts, which bodies fuse), the backends and the tests. Formula and paper stand in the
 // docstring of the function beside the entry.
 
+import type { savedCustom } from "../checkpoint/custom.ts";
 import type { Body } from "../link/link.ts";
+import type { runCustom } from "../optimizer/custom.ts";
 import type { AtStep, OptionSpec, Resolved } from "../options.ts";
 import type { Keys } from "../tree/path.ts";
 
@@ -115,6 +117,10 @@ export interface CustomRule extends Entry<Record<never, never>> {
   readonly kind: "custom";
   readonly init: ((params: unknown) => unknown) | null;
   readonly apply: (updates: unknown, state: unknown, params: unknown) => readonly [updates: unknown, state: unknown];
+  /** Runs a step of a chain that has such rules; they bring it, so that bundles without them lack it. */
+  readonly run: typeof runCustom;
+  /** The same for its state in checkpoints. */
+  readonly save: typeof savedCustom;
 }
 
 /** Lets what stands behind it in the chain run in this step, or not: see src/program/steps.ts. */

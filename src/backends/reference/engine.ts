@@ -31,10 +31,10 @@ export class ReferenceEngine implements Engine {
     this.backend = Object.freeze({ name: "reference", path: "reference", reason });
     this.#program = program;
     this.#values = values;
-    const { layout, isCustom } = program;
+    const { layout, custom } = program;
     this.#x = new Float64Array(layout.live);
     this.#planes.set("params", new Float32Array(layout.size));
-    for (const id of ["grads", ...(isCustom ? ["scratch"] : []), ...(keepsUpdates ? ["updates"] : [])]) {
+    for (const id of ["grads", ...(custom ? ["scratch"] : []), ...(keepsUpdates ? ["updates"] : [])]) {
       this.#planes.set(id as PlaneId, new Float32Array(layout.live));
     }
     this.#slots = program.slots.map(({ initial }, slot) => {
