@@ -24,6 +24,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { instantiate } from "@assemblyscript/loader";
 import { readBodies } from "./bodies.mjs";
 import { bundle, ENTRIES, TOOLS } from "./bundle.mjs";
+import { divideKernels } from "./kernels.mjs";
 import { printSizes } from "./size.mjs";
 import { readWgsl } from "./wgsl.mjs";
 
@@ -71,7 +72,14 @@ for (const folder of ["build/dist", "src/generated"]) mkdirSync(at(folder), { re
 
 const kernels = compileAssembly("kernels", "assembly/index.ts");
 await checkKernels(kernels);
-generate("kernels.ts", `export const kernels = ${JSON.stringify(withPages(kernels))};\n`);
+const { shared, ofRules } = divideKernels(kernels);
+generate(
+  "kernels.ts",
+  [
+    `export const kernels = ${JSON.stringify(withPages(shared))};\n`,
+    ...Object.entries(ofRules).map(([name, wasm]) => `export const ${name} = "${wasm.toString("hex")}";\n`),
+  ].join(""),
+);
 
 const bodies = readBodies(compileAssembly("bodies", "assembly/bodies/index.ts"));
 const constants = Object.entries(bodies).map(

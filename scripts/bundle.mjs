@@ -43,9 +43,14 @@ function minify(options) {
   };
 }
 
+/** A string, or an object of literals. @param {any} node of a syntax tree @returns {boolean} */
+const isData = (node) =>
+  node?.type === "Literal" ||
+  (node?.type === "ObjectExpression" && node.properties.every((/** @type {any} */ each) => isData(each.value)));
+
 /**
  * Moves long strings that stand at the top of a file to its end: gzip looks back 32 KiB, and code compresses by other code.
- * Nothing that runs while the file loads reads them.
+ * Nothing that runs while the file loads may read them.
  *
  * @returns {import("rollup").OutputPlugin} to run before the minifier, which joins declarations
  */
@@ -54,9 +59,9 @@ function dataLast() {
     name: "data-last",
     renderChunk(code) {
       const text = new MagicString(code);
-      for (const { type, start, end } of /** @type {any[]} */ (this.parse(code).body)) {
-        if (type === "VariableDeclaration" && /"[^"]{2000}/.test(code.slice(start, end)))
-          text.move(start, end, code.length);
+      for (const { type, declarations, start, end } of /** @type {any[]} */ (this.parse(code).body)) {
+        const isLong = type === "VariableDeclaration" && end - start > 900;
+        if (isLong && isData(declarations[0].init)) text.move(start, end, code.length);
       }
       return { code: text.toString(), map: text.generateMap({ hires: "boundary" }) };
     },

@@ -1,3 +1,4 @@
+import * as kernels from "../generated/kernels.ts";
 import type { OptionSpec } from "../options.ts";
 import { type Update, updateOf } from "../update.ts";
 import type { KernelRule } from "./rule.ts";
@@ -12,6 +13,11 @@ export const centralizeRule = {
   kernel: "centralize",
   scalars: [],
   compute: () => [],
+  module: () => kernels.centralize,
+  arguments(a, { shape, length }) {
+    const rows = shape.length > 1 ? shape[0]! : 1;
+    return [rows, length / rows, shape.length > 1 ? 1 : 0, a];
+  },
   reference: () => (x, leaf) => {
     const rows = leaf.shape.length > 1 ? leaf.shape[0]! : 0;
     const columns = rows > 0 ? x.length / rows : 0;

@@ -1,3 +1,4 @@
+import * as kernels from "../generated/kernels.ts";
 import { cosPi, ln, pow, sinPi } from "../math.ts";
 import { nonNegative, type OptionSpec, option, type Scalar, scalar } from "../options.ts";
 import { type Update, updateOf } from "../update.ts";
@@ -39,12 +40,23 @@ export const addNoiseRule = {
     const { key0, key1 } = seedWords(o.seed);
     return [Math.sqrt(o.eta / pow(1 + step, o.gamma)), key0, key1];
   },
+  module: () => kernels.addNoise,
+  arguments: (a, { length, hash }, [sigma, key0, key1], step, rule) => [
+    length,
+    a,
+    sigma!,
+    key0!,
+    key1!,
+    hash,
+    step,
+    rule,
+  ],
   reference: (o, step) => {
     const { key0, key1 } = seedWords(o.seed);
     const sigma = Math.sqrt(o.eta / pow(1 + step, o.gamma));
-    return (x, leaf) => {
+    return (x, leaf, rule) => {
       for (let i = 0; 4 * i < x.length; i++) {
-        const words = philox([i, leaf.hash, step >>> 0, leaf.rule], key0, key1);
+        const words = philox([i, leaf.hash, step >>> 0, rule], key0, key1);
         for (let pair = 0; pair < 4; pair += 2) {
           const radius = Math.sqrt(-2 * ln((words[pair]! + 0.5) / 2 ** 32));
           const turns = words[pair + 1]! / 2 ** 31;

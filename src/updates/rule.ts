@@ -94,22 +94,34 @@ export interface NormRule<Spec extends OptionSpec> extends Entry<Spec> {
   readonly factor: (options: AtStep<Spec>, norms: { readonly updates: number; readonly params: number }) => number;
 }
 
-/** A leaf as the reference arithmetic of a kernel sees it. */
-export interface ReferenceLeaf {
+/** A leaf as a kernel sees it. */
+export interface KernelLeaf {
   readonly shape: readonly number[];
+  readonly length: number;
   readonly hash: number;
-  /** Index of the rule in the chain, counted through all groups. */
-  readonly rule: number;
 }
 
 /** A whole loop over one leaf that is not elementwise: row means, noise. */
 export interface KernelRule<Spec extends OptionSpec> extends Entry<Spec> {
   readonly kind: "kernel";
   readonly kernel: "centralize" | "addNoise";
+  /** Its module, in hexadecimal. (By a function: long strings stand behind what runs while a bundle loads.) */
+  readonly module: () => string;
   readonly scalars: readonly string[];
   readonly compute: (options: AtStep<Spec>, step: number) => readonly number[];
+  /** What the kernel takes behind `out` and `x`. a: a factor of x; rule: its index in the chain, through all groups. */
+  readonly arguments: (
+    a: number,
+    leaf: KernelLeaf,
+    scalars: readonly number[],
+    step: number,
+    rule: number,
+  ) => readonly number[];
   /** x, the leaf, is changed in place. */
-  readonly reference: (options: AtStep<Spec>, step: number) => (x: Float64Array, leaf: ReferenceLeaf) => void;
+  readonly reference: (
+    options: AtStep<Spec>,
+    step: number,
+  ) => (x: Float64Array, leaf: KernelLeaf, rule: number) => void;
 }
 
 /** A user's function over trees of views: {@link stateless}, {@link stateful}. */

@@ -142,7 +142,7 @@ export class ReferenceEngine implements Engine {
         break;
       case "kernel": {
         const reference = rule.reference(options[local], steps[local]!);
-        for (const leaf of leaves) reference(of(this.#x, leaf), { shape: leaf.shape, hash: leaf.hash, rule: index });
+        for (const leaf of leaves) reference(of(this.#x, leaf), leaf, index);
         break;
       }
       case "custom":

@@ -1,4 +1,4 @@
-import { compileKernels, compileLoop, SHARED_PAGES } from "./modules.ts";
+import { compileKernel, compileKernels, compileLoop, SHARED_PAGES } from "./modules.ts";
 
 /** What kernels.wasm exports; pointers in bytes, lengths in elements. See assembly/kernels. */
 interface Kernels {
@@ -7,21 +7,14 @@ interface Kernels {
   sumSquaresDecayed(x: number, p: number, length: number, a: number, b: number): number;
   maxMagnitude(x: number, length: number): number;
   hasNonFinite(x: number, length: number): number;
-  centralize(out: number, x: number, rows: number, columns: number, centered: number, a: number): void;
-  addNoise(
-    out: number,
-    x: number,
-    length: number,
-    a: number,
-    sigma: number,
-    key0: number,
-    key1: number,
-    leaf: number,
-    count: number,
-    rule: number,
-  ): void;
   flush(begin: number, end: number): void;
+  /** Those of rules are there too where kernels.wasm was compiled ahead. */
+  readonly centralize?: Kernel;
+  readonly addNoise?: Kernel;
 }
+
+/** The kernel of a rule; what is behind out and x the rule says. */
+type Kernel = (out: number, x: number, ...others: readonly number[]) => void;
 
 /** A linked loop, all in bytes: see src/link/link.ts. */
 export type Loop = (block: number, p: number, x: number, out: number, begin: number, end: number) => void;
@@ -83,6 +76,11 @@ export class Heap {
     const loop = this.#loops.get(signature) ?? this.#instantiate(compileLoop(signature))[signature]!;
     this.#loops.set(signature, loop);
     return loop;
+  }
+
+  /** The kernel of a rule: one of the kernels compiled ahead, or of the module that the rule brings. */
+  kernel(rule: Parameters<typeof compileKernel>[0]): Kernel {
+    return this.kernels[rule.kernel] ?? (this.given(compileKernel(rule))[rule.kernel] as Kernel);
   }
 
   /** The loops of a module that was linked ahead of time, by signature. */

@@ -90,31 +90,18 @@ export function normRun(context: PassContext, pass: Extract<Pass, { kind: "norm"
 
 export function kernelRun(context: PassContext, pass: Extract<Pass, { kind: "kernel" }>): PreparedPass {
   const { arena, step } = context;
-  const { kernels } = arena.heap;
-  const scalar = (name: string) => step.values[pass.scalars.get(name)!]!;
+  const { entry, rule, scalars } = pass;
+  const kernel = arena.heap.kernel(entry);
   return {
     // A kernel wants a leaf: its stage runs leaf by leaf.
     whole() {},
-    leaf({ offset, length, shape, hash }) {
-      const begin = offset * 4;
+    leaf(leaf) {
+      const begin = leaf.offset * 4;
       const out = scratchPlane(context, begin) + begin;
       const x = sourceOf(context, pass.source, begin) + begin;
       const a = evaluate(pass.a, step.values, 1);
-      switch (pass.entry.kernel) {
-        case "centralize": {
-          const rows = shape.length > 1 ? shape[0]! : 1;
-          kernels.centralize(out, x, rows, length / rows, shape.length > 1 ? 1 : 0, a);
-          break;
-        }
-        case "addNoise": {
-          const key = [scalar("key0"), scalar("key1")] as const;
-          const { index } = step.rules[pass.rule]!;
-          kernels.addNoise(out, x, length, a, scalar("sigma"), ...key, hash, step.steps[pass.rule]!, index);
-          break;
-        }
-        default:
-          pass.entry.kernel satisfies never;
-      }
+      const own = [...scalars.values()].map((index) => step.values[index]!);
+      kernel(out, x, ...entry.arguments(a, leaf, own, step.steps[rule]!, step.rules[rule]!.index));
     },
   };
 }
