@@ -1,4 +1,4 @@
-// Philox4x32-10 and the transform of Box and Muller, as in assembly/kernels: stage by stage over arrays, so that a
+// Philox4x32-10 and the transform of Box and Muller in f32, as in assembly/kernels: stage by stage over arrays, so that a
 // compiler may use vectors.
 
 #include <math.h>
@@ -8,31 +8,41 @@
 /** Normal numbers at a time, and the counters that give them. */
 enum { NOISE = 256, COUNTERS = NOISE / 4 };
 
-/** ln u for u in (0, 1): u = m·2^k with m around 1, ln m = 2·artanh((m − 1)/(m + 1)). */
-static inline double lnOf(double u) {
-  int64_t bits;
-  memcpy(&bits, &u, sizeof bits);
-  const int32_t k = ((int32_t)(bits >> 32) - 0x3fe6a09e) >> 20;
-  bits -= (int64_t)k << 52;
-  double m;
-  memcpy(&m, &bits, sizeof m);
-  const double f = (m - 1) / (m + 1), s = f * f;
-  return k * 0.6931471805599453 + (f + f) * ((((1.0 / 9 * s + 1.0 / 7) * s + 1.0 / 5) * s + 1.0 / 3) * s + 1);
+static inline uint32_t bitsOf(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  return bits;
 }
 
-/** Through a signed integer, for which there is an instruction. */
-static inline double doubleOf(uint32_t word) { return (double)(int32_t)(word ^ 0x80000000u) + 0x1p31; }
+static inline float floatOf(uint32_t bits) {
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+/** √(−2 ln u) for u = (word + ½)/2^32 = 2^k·(1 − v). */
+static inline float radius(uint32_t word) {
+  const float h = ((float)(int32_t)word + 0.5f) * 0x1p-32f;
+  const int32_t above = (int32_t)word >> 31, k = ((int32_t)(bitsOf(h) - 0x3f000000) >> 23) & ~above;
+  const float v = floatOf(0x3f800000 & ~above) - floatOf(bitsOf(h) - ((uint32_t)k << 23));
+  float sum = ((2.361636f * v - 2.147675f) * v + 1.559328f) * v + 0.08043138f;
+  sum = (((sum * v + 0.5436049f) * v + 0.6638189f) * v + 1.0000688f) * v + 1.9999998f;
+  return sqrtf(sum * v - (float)k * 1.3862944f);
+}
+
+/** sin πt for t = turn/2^32, signed. */
+static inline float sine(uint32_t turn) {
+  const float t = (float)(int32_t)turn * 0x1p-32f, s = t * t;
+  return ((((0.07693388f * s - 0.5980525f) * s + 2.5500708f) * s - 5.1677127f) * s + 3.1415927f) * t;
+}
 
 static inline void gaussians(float *restrict x, float *restrict y, const uint32_t *restrict w1, const uint32_t *restrict w2) {
+  const uint32_t sign = 0x80000000;
   for (int i = 0; i < COUNTERS; i++) {
-    const double radius = sqrt(-2 * lnOf((doubleOf(w1[i]) + 0.5) * 0x1p-32)), quarters = doubleOf(w2[i]) * 0x1p-30;
-    const int q = (int)(quarters + 0.5);
-    const double t = (quarters - q) * 1.5707963267948966, s = t * t;
-    const double sine = ((((1.0 / 362880 * s - 1.0 / 5040) * s + 1.0 / 120) * s - 1.0 / 6) * s + 1) * t;
-    const double cosine = ((((-1.0 / 3628800 * s + 1.0 / 40320) * s - 1.0 / 720) * s + 1.0 / 24) * s - 0.5) * s + 1;
-    const double a = q & 1 ? sine : cosine, b = q & 1 ? cosine : sine;
-    x[i] = (float)(radius * ((q + 1) & 2 ? -a : a));
-    y[i] = (float)(radius * (q & 2 ? -b : b));
+    const float r = radius(w1[i]);
+    const uint32_t word = w2[i], twice = word << 1;
+    x[i] = r * floatOf(bitsOf(sine(twice ^ sign)) ^ (~word & sign));
+    y[i] = r * floatOf(bitsOf(sine(twice)) ^ ((word ^ twice) & sign));
   }
 }
 

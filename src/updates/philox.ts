@@ -12,7 +12,7 @@ export type Words = readonly [number, number, number, number];
 
 /**
  * Philox4x32-10: J. Salmon, M. Moraes, R. Dror, D. Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
- * The wasm backend has the same words: assembly/kernels/philox.ts.
+ * The wasm backend has the same words: assembly/kernels/noise.ts.
  */
 export function philox([c0, c1, c2, c3]: Words, k0: number, k1: number): Words {
   for (let round = 0; round < 10; round++) {

@@ -12,8 +12,13 @@ interface NoiseKernel {
 const memory = new WebAssembly.Memory({ initial: 16 });
 let kernel: NoiseKernel | undefined;
 
-/** `counter`: the words of the key, then the step and the rule's index. */
-export function normals(leaf: TreeLeaf, key: readonly [number, number], step: number, rule: number): Float32Array {
+/** At most 130 000. `counter`: the words of the key, then the step and the rule's index. */
+export function normals(
+  leaf: Pick<TreeLeaf, "length" | "hash">,
+  key: readonly [number, number],
+  step: number,
+  rule: number,
+): Float32Array {
   kernel ??= new WebAssembly.Instance(compileKernel(addNoiseRule), { env: { memory } })
     .exports as unknown as NoiseKernel;
   const zeros = 1024; // what lies before is the kernel's own
