@@ -51,23 +51,25 @@ export function createEngine(program: Program, values: readonly StepValues[], op
     return new ReferenceEngine(program, values, reason, stats);
   };
   if (backend === "reference") return reference("asked for");
-  let code = codeSource(program, options);
-  if (typeof code !== "string") {
+  let refusal = "this engine has no WebAssembly";
+  if (typeof WebAssembly === "object") {
+    const given = givenModules(program, options);
     try {
+      const code = codeSource(given);
       return new WasmEngine(program, values, code, backends[code.path], stats);
     } catch (error) {
-      // WebKit compiles what a policy forbids, and refuses the instance; others refuse a large arena's own kernels, where
-      // what a small one takes stands in a cache.
       if (error instanceof RangeError) throw error;
-      code = refusal(error);
+      // Not of `codeSource` alone: WebKit compiles what a policy forbids, and refuses the instance; others refuse a large
+      // arena's own kernels, where what a small one takes stands in a cache.
+      refusal = `this engine does not compile WebAssembly SIMD (${error}): a page's policy has to allow 'wasm-unsafe-eval'; where modules alone are taken, bundle with the condition "workerd", or give init both: { kernels, module }`;
     }
   }
-  if (backend === "wasm") throw new Error(`the wasm backend cannot run here: ${code}`);
+  if (backend === "wasm") throw new Error(`the wasm backend cannot run here: ${refusal}`);
   if (warn && !warned && typeof globalThis.console?.warn === "function") {
     warned = true;
-    console.warn(`lanestep: ${code}. The reference backend runs instead, about 20 times slower.`);
+    console.warn(`lanestep: ${refusal}. The reference backend runs instead, about 20 times slower.`);
   }
-  return reference(code);
+  return reference(refusal);
 }
 
 const wasm = (path: CodeSource["path"], reason: string): BackendInfo =>
@@ -80,43 +82,44 @@ const backends: Record<CodeSource["path"], BackendInfo> = {
   tiles: wasm("tiles", "body by body, as nothing compiles at run time"),
 };
 
-/**
- * Compiles what was not given; where that is refused, a sentence.
- *
- * @throws Error for a module that was made for something else
- */
-function codeSource(program: Program, options: InitOptions): CodeSource | string {
-  const { module = imported?.module ?? null, kernels = imported?.kernels ?? null, stats } = options;
-  if (typeof WebAssembly !== "object") return "this engine has no WebAssembly";
-  if (kernels) readStamp(kernels, "kernels");
-  const bakedFor = module && readStamp(module, "module");
-  const given = new Set(module && WebAssembly.Module.exports(module).map(({ name }) => name));
-  const isMissing = (loop: string) => !given.has(loop);
-  // With statistics `step()` runs the loops of `update()`; otherwise those are wanted later.
-  const wanted = stats ? [...loopsOf(program, "emit"), "apply"] : loopsOf(program, "apply");
-  const lacking = module && [...new Set([...wanted, ...loopsOf(program, "emit"), "apply"])].filter(isMissing);
-  if (bakedFor && lacking!.length > 0) {
-    throw new Error(
-      `module was baked for ${bakedFor}; for ${nameOf(program.chain)} it lacks ${lacking!.join(", ")}: run "npx lanestep bake" for that`,
-    );
-  }
-  let ready = false;
-  try {
-    if (!kernels) compileKernels(SHARED_PAGES);
-    ready = true;
-    if (lacking?.length === 0) return { path: "warmed", module, kernels };
-    // Such an engine may compile while a program starts, and refuse it ever after: nothing is left for later then.
-    if (imported) return { path: "tiles", module, kernels };
-    (lacking ?? wanted).forEach(compileLoop);
-    return { path: "linked", module, kernels };
-  } catch (error) {
-    if (ready && module) return { path: "tiles", module, kernels };
-    return refusal(error);
-  }
+interface Given extends Omit<CodeSource, "path"> {
+  /** Loops that are not in `module`. */
+  readonly missing: readonly string[];
 }
 
-const refusal = (error: unknown): string =>
-  `this engine does not compile WebAssembly SIMD (${error}): a page's policy has to allow 'wasm-unsafe-eval'; where modules alone are taken, bundle with the condition "workerd", or give init both: { kernels, module }`;
+/** @throws Error for a module that was made for something else */
+function givenModules(program: Program, options: InitOptions): Given {
+  const { module = imported?.module ?? null, kernels = imported?.kernels ?? null, stats } = options;
+  if (kernels) readStamp(kernels, "kernels");
+  // With statistics `step()` runs the loops of `update()`; otherwise those are wanted later.
+  const wanted = stats ? [...loopsOf(program, "emit"), "apply"] : loopsOf(program, "apply");
+  if (!module) return { module, kernels, missing: wanted };
+  const bakedFor = readStamp(module, "module");
+  const given = new Set(WebAssembly.Module.exports(module).map(({ name }) => name));
+  const all = new Set([...wanted, ...loopsOf(program, "emit"), "apply"]);
+  const missing = [...all].filter((loop) => !given.has(loop));
+  if (bakedFor && missing.length > 0) {
+    throw new Error(
+      `module was baked for ${bakedFor}; for ${nameOf(program.chain)} it lacks ${missing.join(", ")}: run "npx lanestep bake" for that`,
+    );
+  }
+  return { module, kernels, missing };
+}
+
+/** Compiles what was not given. @throws what the engine throws, where it does not compile even kernels */
+function codeSource({ module, kernels, missing }: Given): CodeSource {
+  if (!kernels) compileKernels(SHARED_PAGES);
+  if (module && missing.length === 0) return { path: "warmed", module, kernels };
+  // Such an engine may compile while a program starts, and refuse it ever after: nothing is left for later then.
+  if (imported) return { path: "tiles", module, kernels };
+  try {
+    missing.forEach(compileLoop);
+  } catch (error) {
+    if (!module) throw error;
+    return { path: "tiles", module, kernels };
+  }
+  return { path: "linked", module, kernels };
+}
 
 const loopsOf = ({ groups }: Program, sink: "apply" | "emit"): string[] => [
   ...new Set(groups.flatMap((group) => signaturesOf(group, sink))),
