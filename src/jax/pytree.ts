@@ -154,8 +154,18 @@ export function readSync(arrays: readonly (JaxArray | undefined)[]): Values {
 export async function read(arrays: readonly (JaxArray | undefined)[]): Promise<Values> {
   const kept = arrays.map((array) => array?.ref);
   // One first: with it runs all that is pending. Each of the others would carry all of it along once more.
-  await kept.find((array) => array !== undefined)?.blockUntilReady();
-  return Promise.all(kept.map((array) => array?.data() as Promise<Float32Array> | undefined));
+  const ready = kept.find((array) => array !== undefined)?.blockUntilReady();
+  return Promise.all(
+    kept.map(async (array) => {
+      try {
+        await ready;
+        return (await array?.data()) as Float32Array | undefined;
+      } catch (error) {
+        array?.dispose(); // `data` does so where it succeeds
+        throw error;
+      }
+    }),
+  );
 }
 
 /** A fresh array with one reference: a copy of `data`; zeros, which take no memory, where there is none. */

@@ -1,5 +1,5 @@
 import { defaultDevice, grad, jit, numpy as np, tree } from "@jax-js/jax";
-import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { byPath } from "../../src/glob.ts";
 import {
   adamw,
@@ -246,6 +246,33 @@ describe("a step that throws, and what comes after it", () => {
     }
     solver.optimizerOf(state).swapAverage();
     expect(numbersOf(solver.update(grads, state)[0])).toEqual([[-1]]);
+  });
+});
+
+describe("arrays that jax-js cannot read", () => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  it.each(["blockUntilReady", "data"] as const)("%s is rejected: no reference is left behind", async (method) => {
+    const optimizer = await JaxOptimizer.init(adamw(), { a: f32(1), b: f32(2), c: f32(3) });
+    const solver = gradientTransformation(adamw());
+    const state = solver.init({ a: f32(1), b: f32(2), c: f32(3) });
+    type Tree = { a: np.Array; b: np.Array; c: np.Array };
+    const attempts: ((tree: Tree) => Promise<unknown>)[] = [
+      (params) => JaxOptimizer.init(adamw(), params),
+      (params) => solver.initAsync(params),
+      (grads) => optimizer.stepAsync(grads),
+      (grads) => solver.updateAsync(grads, state),
+    ];
+    for (const attempt of attempts) {
+      const given = { a: f32(1), b: f32(2), c: f32(3) };
+      vi.spyOn(np.Array.prototype, method).mockRejectedValueOnce(new Error("the device is gone"));
+      await expect(attempt(given)).rejects.toThrow("the device is gone");
+      await new Promise((resolve) => setTimeout(resolve)); // others may be under way
+      expect(referencesOf(given)).toEqual([1, 1, 1]);
+    }
+    expect([optimizer.inner.count, solver.optimizerOf(state).count]).toEqual([0, 0]);
   });
 });
 
