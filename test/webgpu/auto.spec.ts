@@ -1,6 +1,6 @@
 // backend "auto": from how many parameters on a device is taken, as measured on it.
 
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { crossoverOf } from "../../src/backends/webgpu/auto.ts";
 import { Gpu } from "../../src/backends/webgpu/gpu.ts";
 import {
@@ -18,12 +18,8 @@ import {
 import { Optimizer as HostOptimizer } from "../../src/optimizer/optimizer.ts";
 import { openDevice } from "./device.mjs";
 import { expectSame, grads, type Numbers, params, usual } from "./support.ts";
+import { device } from "./the-device.ts";
 
-let device: GPUDevice;
-beforeAll(async () => {
-  device = await openDevice();
-});
-afterAll(() => device.destroy());
 afterEach(() => {
   vi.restoreAllMocks();
   vi.unstubAllGlobals();

@@ -1,37 +1,12 @@
 // Buffers of the caller's on a device: parameters and gradients where others have them.
 
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { adam, lookahead, TreeMismatchError, type Update } from "../../src/index.ts";
 import { openDevice } from "./device.mjs";
 import { expectSame, grads, type Numbers, params, usual, wave } from "./support.ts";
-
-const STORAGE = 128 | 8 | 4;
-
-let device: GPUDevice;
-beforeAll(async () => {
-  device = await openDevice();
-});
-afterAll(() => device.destroy());
+import { bufferOf, device, read, STORAGE } from "./the-device.ts";
 
 const onDevice = (update: Update) => update.init(params(), { backend: "webgpu", device });
-
-/** A buffer of the caller's with these numbers at a byte. */
-function bufferOf(values: Float32Array, offset = 0, size = offset + values.byteLength): GPUBuffer {
-  const buffer = device.createBuffer({ size, usage: STORAGE });
-  device.queue.writeBuffer(buffer, offset, values as Float32Array<ArrayBuffer>);
-  return buffer;
-}
-
-async function read(buffer: GPUBuffer): Promise<Float32Array> {
-  const staging = device.createBuffer({ size: buffer.size, usage: 1 | 8 });
-  const encoder = device.createCommandEncoder();
-  encoder.copyBufferToBuffer(buffer, 0, staging, 0, buffer.size);
-  device.queue.submit([encoder.finish()]);
-  await staging.mapAsync(1);
-  const values = new Float32Array(staging.getMappedRange().slice(0));
-  staging.destroy();
-  return values;
-}
 
 describe("the caller's buffers", () => {
   it("reads and writes them, wherever they begin, and nothing beside them; dispose() leaves them", async () => {

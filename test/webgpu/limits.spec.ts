@@ -1,6 +1,6 @@
 // What lies at the limits: nothing at all, a large leaf and many, and what goes on while something is waited for.
 
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import {
   adam,
   centralize,
@@ -15,14 +15,8 @@ import {
 } from "../../src/index.ts";
 import { openDevice } from "./device.mjs";
 import { expectSame, grads, type Numbers, params, usual, wave } from "./support.ts";
+import { bufferOf, device, read } from "./the-device.ts";
 
-const STORAGE = 128 | 8 | 4;
-
-let device: GPUDevice;
-beforeAll(async () => {
-  device = await openDevice();
-});
-afterAll(() => device.destroy());
 afterEach(() => {
   vi.restoreAllMocks();
 });
@@ -63,6 +57,39 @@ describe("few and many", () => {
     expect(gpu.traffic().dispatches).toBe(4);
     expectSame((await gpu.read("params")) as Numbers, wasm.params as Numbers, 1e-5);
     gpu.dispose();
+  });
+
+  it("leaves of the host go up together, large ones alone: each number in its place", async () => {
+    // The second cuts the large leaf, of which the rest is a small one.
+    for (const limits of [{}, { maxStorageBufferBindingSize: 65_536 }]) {
+      const own = await openDevice(limits);
+      const tree = Object.fromEntries(
+        Array.from({ length: 700 }, (_, i) => [`l${i}`, wave(i === 20 ? 20_000 : 1 + ((i * 37) % 200), 0.1 + i)]),
+      );
+      const zeros = Object.fromEntries(Object.entries(tree).map(([name, { length }]) => [name, { shape: [length] }]));
+      const gpu = await sgd({ learningRate: 1 }).init(zeros, { backend: "webgpu", device: own });
+      const write = vi.spyOn(GPUQueue.prototype, "writeBuffer");
+      gpu.step(tree);
+      expect(write.mock.calls.length).toBeLessThan(20);
+      expect(await gpu.read("params")).toEqual(
+        Object.fromEntries(Object.entries(tree).map(([name, values]) => [name, values.map((x) => -x)])),
+      );
+      own.destroy();
+    }
+  });
+
+  it("with zeros in the padding between them, whatever went up before", async () => {
+    const before = await sgd().init({ w: { shape: [256] } }, { backend: "webgpu", device });
+    before.step({ w: new Float32Array(256).fill(9) });
+    const tree = { a: { shape: [10] }, b: { shape: [65] }, c: { shape: [1] } };
+    const gpu = await sgd().init(tree, { backend: "webgpu", device });
+    gpu.step({ a: wave(10, 0.1), b: wave(65, 0.2), c: Float32Array.of(5) });
+    const expected = new Float32Array(256);
+    expected.set(wave(10, 0.1));
+    expected.set(wave(65, 0.2), 64);
+    expected[192] = 5;
+    expect(await read(gpu.grads.a.buffer as GPUBuffer)).toEqual(expected);
+    for (const one of [before, gpu]) one.dispose();
   });
 
   it("a leaf larger than a binding: in pieces, each number in its place", async () => {
@@ -161,12 +188,6 @@ describe("while something is waited for", () => {
 });
 
 describe("buffers of the caller's", () => {
-  const bufferOf = (values: Float32Array) => {
-    const buffer = device.createBuffer({ size: values.byteLength, usage: STORAGE });
-    device.queue.writeBuffer(buffer, 0, values as Float32Array<ArrayBuffer>);
-    return buffer;
-  };
-
   it("with what goes on from another: new leaves keep the values of theirs", async () => {
     const update = () => lookahead(adam(), { every: 2 });
     const wasm = update().initSync({ a: wave(50, 0.3) });
@@ -178,6 +199,16 @@ describe("buffers of the caller's", () => {
     for (const one of [gpu, other])
       for (let step = 0; step < 3; step++) one.step({ a: wave(50, step), b: wave(20, 2) });
     expectSame(await gpu.read("params"), other.params as Numbers);
+    gpu.dispose();
+  });
+
+  it("leaves that are given no values keep theirs, beside neighbours that are given some", async () => {
+    const arena = bufferOf(new Float32Array(192).fill(7));
+    const places = { a: { buffer: arena }, b: { buffer: arena, offset: 256 }, c: { buffer: arena, offset: 512 } };
+    const tree = { a: wave(64, 0.1), b: { shape: [64] }, c: wave(64, 0.3) };
+    const gpu = await sgd().init(tree, { backend: "webgpu", device, buffers: { params: places } });
+    expect(gpu.traffic().dispatches).toBe(1);
+    expect(await read(arena)).toEqual(new Float32Array([...tree.a, ...new Array(64).fill(7), ...tree.c]));
     gpu.dispose();
   });
 

@@ -1,6 +1,6 @@
 // What an optimizer on a device does, beside the arithmetic.
 
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import {
   accumulate,
   adam,
@@ -26,15 +26,10 @@ import {
 } from "../../src/index.ts";
 import { openDevice } from "./device.mjs";
 import { expectSame, grads, type Numbers, params, usual, wave } from "./support.ts";
+import { device } from "./the-device.ts";
 
 /** Elements between leaves, which begin on lines of 64, that loops run over. */
 const PADDING = 24 + 49;
-
-let device: GPUDevice;
-beforeAll(async () => {
-  device = await openDevice();
-});
-afterAll(() => device.destroy());
 
 const onDevice = (update: Update) => update.init(params(), { backend: "webgpu", device });
 

@@ -20,10 +20,8 @@ const isBinding = (value: unknown): value is { buffer: GPUBuffer; offset?: numbe
 export function holdsBindings(tree: unknown): boolean {
   if (isBinding(tree)) return true;
   if (typeof tree !== "object" || tree === null || ArrayBuffer.isView(tree)) return false;
-  return Object.values(tree)
-    .filter((child) => typeof child === "object" && child !== null)
-    .slice(0, 1)
-    .some(holdsBindings);
+  const first = Object.values(tree).find((child) => typeof child === "object" && child !== null);
+  return first !== undefined && holdsBindings(first);
 }
 
 /** @throws TreeMismatchError for a leaf that the parameters do not have */

@@ -38,16 +38,10 @@ export function copyPlaces(
 }
 
 /** Sends leaves of the host up; those that are absent are left alone. */
-export function writeFound(
-  planes: Planes,
-  id: "params" | "grads",
-  { layout }: Program,
-  found: readonly (FoundLeaf | undefined)[],
-): void {
-  layout.leaves.forEach((leaf, i) => {
-    const data = found[i]?.data ?? null;
-    if (data === null || leaf.length === 0) return;
-    planes.write(id, leaf, typeof data === "number" ? Float32Array.of(data) : asFloats(data));
+export function writeFound(planes: Planes, id: "params" | "grads", found: readonly (FoundLeaf | undefined)[]): void {
+  planes.writeAll(id, ({ index }) => {
+    const data = found[index]?.data ?? null;
+    return typeof data === "number" ? Float32Array.of(data) : data && asFloats(data);
   });
 }
 

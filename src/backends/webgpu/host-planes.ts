@@ -28,7 +28,7 @@ export class HostPlanes {
 
   /** Sends up all that was asked for. */
   upload(planes: Planes): void {
-    for (const [id, leaves] of this.#leaves) for (const [leaf, values] of leaves) planes.write(id, leaf, values);
+    for (const [id, leaves] of this.#leaves) planes.writeAll(id, (leaf) => leaves.get(leaf) ?? null);
   }
 
   /** Fills in all that was asked for, as it is on the device at this moment. @throws as `Gpu.read` */

@@ -318,7 +318,7 @@ export class GpuOptimizer<T = unknown> {
       const places = isBound ? matchBindings(layout, grads, "grads", uses.source, isOptional) : null;
       if (places) checkCopies(planes, program, places);
       if (grads !== undefined && !places) {
-        writeFound(planes, "grads", program, matchTree(layout, grads, "grads", isOptional));
+        writeFound(planes, "grads", matchTree(layout, grads, "grads", isOptional));
       }
       const record = (encoder: GPUCommandEncoder) => {
         if (places) copyPlaces(encoder, planes, "grads", program, places);

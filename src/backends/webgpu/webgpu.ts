@@ -122,7 +122,7 @@ async function startGpu<T>(
       carried = carry(program, views, source);
       kept.upload(planes);
     } else {
-      writeFound(planes, "params", program, found);
+      writeFound(planes, "params", found);
       beginSlots(parts);
     }
     return optimizerOf<T>(parts, plan?.host ?? newHost(program.chain), carried);
