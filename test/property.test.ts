@@ -229,6 +229,30 @@ describe("wasm against reference, one step from the same state, each element rel
     expectClose(wasm!, reference!, update.rules[0]!.rule.tolerance, "updates");
   });
 
+  it.each(["wasm", "reference"] as const)("scaleByLion on %s: the sign of an infinite update stays", (backend) => {
+    const signs = (steps: readonly (readonly number[])[]) => {
+      const optimizer = lanestep.scaleByLion().initSync({ w: new Float32Array(4) }, { backend });
+      return steps.map((w) => {
+        optimizer.grads.w.set(w);
+        optimizer.update();
+        const found = [...optimizer.grads.w];
+        optimizer.apply();
+        return found;
+      });
+    };
+    expect(
+      signs([
+        [Infinity, -Infinity, Infinity, NaN],
+        [-1e30, 1e30, -Infinity, 1],
+        [-1, 0, 1, 1],
+      ]),
+    ).toEqual([
+      [1, -1, 1, NaN],
+      [1, -1, NaN, NaN],
+      [1, -1, NaN, NaN],
+    ]);
+  });
+
   // Lion and Yogi jump, at 0 and where v meets x², the standard deviation cancels, belief without surprise divides by next to nothing.
   const continuous = ruleNames.filter((name) => !/Lion|Yogi|Stddev|Belief/.test(name));
   it(`chains of 2 to 6 rules within ${CHAIN_TOLERANCE} of the leaf's largest magnitude`, () => {

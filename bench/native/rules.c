@@ -38,7 +38,7 @@ static const struct {
 
 /** What a step computes with. */
 typedef struct {
-  float factor, alpha, beta, rest1, b2, rest2, root, eps, decay, rest, rate, delta, sigma;
+  float factor, alpha, beta, odds, rest1, b2, rest2, root, eps, decay, rest, rate, delta, sigma;
   long count, parts;
 } Scalars;
 
@@ -68,8 +68,8 @@ static inline float beliefOf(float x, InOut m, InOut v, Scalars k) {
 }
 
 static inline float lionOf(float x, InOut m, Scalars k) {
-  const float mean = toward(*m, x, k.rest1);
-  *m = toward(*m, x, k.rest2);
+  const float mean = k.odds * *m + x;
+  *m = k.b2 * *m + k.rest2 * x;
   return (mean > 0 ? 1.0f : 0.0f) - (mean < 0 ? 1.0f : 0.0f);
 }
 
@@ -268,7 +268,7 @@ static Scalars ofAdamax(In g, long n, long count) {
 
 static Scalars ofLion(In g, long n, long count) {
   Scalars k = plain(g, n, count);
-  k.rest1 = (float)(1 - b1), k.rest2 = (float)(1 - b2);
+  k.odds = (float)(b1 / (1 - b1)), k.b2 = (float)b2, k.rest2 = (float)(1 - b2);
   return k;
 }
 

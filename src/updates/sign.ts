@@ -18,9 +18,9 @@ export const lionRule = {
   name: "scaleByLion",
   options: lionSpec,
   slots: { mu: { initial: () => 0, decays: true } },
-  bodies: [{ ...bodies.lion, constants: ["rest1", "rest2"] }],
-  scalars: ["rest1", "rest2"],
-  compute: (o) => [1 - o.b1, 1 - o.b2],
+  bodies: [{ ...bodies.lion, constants: ["odds", "b2", "rest2"] }],
+  scalars: ["odds", "b2", "rest2"],
+  compute: (o) => [o.b1 / (1 - o.b1), o.b2, 1 - o.b2],
   reference:
     (o) =>
     (x, _p, { mu }) => {

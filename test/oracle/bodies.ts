@@ -86,10 +86,10 @@ export const bodies: Readonly<Record<BodyName, Body>> = {
   },
 
   lion(x, [mu], at, constants) {
-    const [rest1, rest2] = constants as Numbers;
+    const [odds, b2, rest2] = constants as Numbers;
     const m = mu![at]!;
-    mu![at] = toward(m, x, rest2);
-    const c = toward(m, x, rest1);
+    mu![at] = f(f(b2 * m) + f(rest2 * x));
+    const c = f(f(odds * m) + x);
     return c > 0 ? 1 : c < 0 ? -1 : Number.isNaN(c) ? c : 0;
   },
 
