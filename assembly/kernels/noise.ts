@@ -158,14 +158,14 @@ export function addNoise(
     counters = i32x4.add(counters, i32x4.splat(4));
 
     const sign = v128.load32_splat(table, SIGN);
-    const r0 = f32x4.mul(_sigma, radius(table, w0));
-    const r1 = f32x4.mul(_sigma, radius(table, w2));
+    const r0 = radius(table, w0);
+    const r1 = radius(table, w2);
     const twice0 = i32x4.shl(w1, 1);
     const twice1 = i32x4.shl(w3, 1);
-    const x0 = f32x4.mul(r0, cos(table, w1, twice0, sign));
-    const y0 = f32x4.mul(r0, sin(table, w1, twice0, sign));
-    const x1 = f32x4.mul(r1, cos(table, w3, twice1, sign));
-    const y1 = f32x4.mul(r1, sin(table, w3, twice1, sign));
+    const x0 = f32x4.mul(_sigma, f32x4.mul(r0, cos(table, w1, twice0, sign)));
+    const y0 = f32x4.mul(_sigma, f32x4.mul(r0, sin(table, w1, twice0, sign)));
+    const x1 = f32x4.mul(_sigma, f32x4.mul(r1, cos(table, w3, twice1, sign)));
+    const y1 = f32x4.mul(_sigma, f32x4.mul(r1, sin(table, w3, twice1, sign)));
 
     // From numbers of four counters to counters of four numbers.
     const p0 = v128.shuffle<i32>(x0, y0, 0, 4, 1, 5);

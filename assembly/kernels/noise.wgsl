@@ -1,5 +1,6 @@
-// As noise.ts, but that the transform of Box and Muller is in f32: what the words lose there is taken from integers, so
-// that the logarithm is right where it comes close to zero, and the turns are exact.
+// As noise.ts, a counter at a time and with other series: the logarithm is that of √½ to √2, by a division, and angles are
+// within an eighth of a turn. What the words lose in f32 is taken from integers, so that the logarithm is right where it
+// comes close to zero, and the turns are exact.
 
 fn multiplyHigh(a: u32, b: u32) -> u32 {
   let low = (a & 0xffffu) * (b & 0xffffu);
