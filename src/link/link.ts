@@ -21,7 +21,6 @@
 import * as wasm from "./encode.ts";
 import type { BodyName, Sink, Token } from "./signature.ts";
 
-const LINE = 64;
 /** The vectors of a line. */
 const VECTORS = [0, 1, 2, 3];
 const VECTOR = 16;
@@ -78,11 +77,10 @@ export function link(signatures: readonly string[]): Uint8Array<ArrayBuffer> {
 function linkLoop(signature: string): wasm.FunctionCode {
   const tokens = signature.split("|") as Token[];
   const sink = tokens.pop() as unknown as Sink;
-  const params = new Array<number>(6).fill(wasm.I32);
-  const [block, p, x, out, begin, end] = [0, 1, 2, 3, 4, 5] as const;
+  // The parameters; begin goes on to the end.
+  const [block, p, x, out, i, end] = [0, 1, 2, 3, 4, 5] as const;
   const locals: number[] = [];
-  const local = (type: number) => params.length + locals.push(type) - 1;
-  const i = local(wasm.I32);
+  const local = (type: number) => end + locals.push(type);
   const us = VECTORS.map(() => local(wasm.V128));
   const parameters = VECTORS.map(() => local(wasm.V128));
 
@@ -136,20 +134,18 @@ function linkLoop(signature: string): wasm.FunctionCode {
     const sum = sink === "add" ? [...OUT, ...wasm.load, ...getU, ...wasm.add] : getU;
     forEachVector([...OUT, ...sum, ...wasm.store]);
   } else unknown(sink);
-  const advance = [...wasm.get(i), ...wasm.i32Const(LINE), ...wasm.i32Add, ...wasm.tee(i)];
+  const advance = [...wasm.get(i), ...wasm.i32Const64, ...wasm.i32Add, ...wasm.tee(i)];
   const code = once.concat(
-    wasm.get(begin),
-    wasm.set(i),
     wasm.loop,
     pointers,
     line,
     advance,
     wasm.get(end),
     wasm.i32LessUnsigned,
-    wasm.branchIf(0),
+    wasm.branchIf,
     wasm.end,
   );
-  return { name: signature, params, locals, code };
+  return { name: signature, locals, code };
 
   /** Leaves the body's result on the stack: its code, with its locals put in their places. */
   function bodyCode(body: string, registers: readonly number[], own: readonly number[]): wasm.Code {
