@@ -3,11 +3,13 @@ import { describe, expect, it } from "vitest";
 import { signaturesOf } from "../src/backends/wasm/engine.ts";
 import * as table from "../src/generated/bodies.ts";
 import * as lanestep from "../src/index.ts";
-import { arity, CELL, link, register } from "../src/link/link.ts";
+import { centralizeHead } from "../src/link/centralize.ts";
+import { arity, CELL, link, register, registerHead } from "../src/link/link.ts";
 import { type BodyName, signatureOf, type Token } from "../src/link/signature.ts";
 import { warmedSignatures } from "../src/warmed.ts";
 import { uniform } from "./oracle/arbitrary.ts";
 import { bodies } from "./oracle/bodies.ts";
+import { centralize } from "./oracle/kernels.ts";
 
 const f = Math.fround;
 Object.values(table).forEach(register);
@@ -30,8 +32,11 @@ function loopOf(signature: string, memory: WebAssembly.Memory): (...args: number
   return exports[signature] as (...args: number[]) => void;
 }
 
-/** Planes p, x, out, then the slots, of random numbers: before and after a loop, and what the oracle makes of them. */
-function runLoop(tokens: readonly Token[], sink: (typeof SINKS)[number]) {
+/**
+ * Planes p, x, out, then the slots, of random numbers: before and after a loop, and what the oracle makes of them. With
+ * `columns` it begins by centralizing rows.
+ */
+function runLoop(tokens: readonly Token[], sink: (typeof SINKS)[number], columns = 0) {
   const arities = tokens.map(arity);
   const count = 3 + arities.reduce((sum, { slots }) => sum + slots, 0);
   const memory = new WebAssembly.Memory({ initial: 1 });
@@ -48,6 +53,14 @@ function runLoop(tokens: readonly Token[], sink: (typeof SINKS)[number]) {
     cell += CELL;
     return cell;
   };
+  const [p, x, out] = expected as [Float32Array, Float32Array, Float32Array];
+  if (columns > 0) {
+    const a = 0.75 + random();
+    cells.setUint32(next(), columns * 4, true);
+    cells.setFloat32(next(), a, true);
+    const range = x.subarray(...RANGE);
+    centralize(range, range.slice(), [range.length / columns, columns], f(a));
+  }
   let slot = 3;
   const steps = tokens.map((token, k) => {
     const taken = Array.from({ length: arities[k]!.slots }, () => slot++);
@@ -56,7 +69,6 @@ function runLoop(tokens: readonly Token[], sink: (typeof SINKS)[number]) {
     for (const constant of constants) cells.setFloat32(next(), constant, true);
     return { token, slots: taken.map((plane) => expected[plane]!), constants: constants.map(f) };
   });
-  const [p, x, out] = expected as [Float32Array, Float32Array, Float32Array];
   for (let i = RANGE[0]; i < RANGE[1]; i++) {
     let u = x[i]!;
     for (const { token, slots, constants } of steps) {
@@ -69,7 +81,8 @@ function runLoop(tokens: readonly Token[], sink: (typeof SINKS)[number]) {
     else if (sink === "add") out[i] = f(out[i]! + u);
     else p[i] = f(p[i]! + u);
   }
-  const loop = loopOf(signatureOf(tokens, sink), memory);
+  if (columns > 0) x.set(planes[1]!); // what is read stays as it is
+  const loop = loopOf(signatureOf(tokens, sink, columns > 0 ? ["centralize"] : []), memory);
   loop(block, at(0), at(1), at(2), RANGE[0] * 4, RANGE[1] * 4);
   return { planes, expected };
 }
@@ -157,6 +170,24 @@ describe("a loop has the bits of the interpreter's bodies, and touches nothing o
       expect(planes).toEqual(expected);
     });
   }
+
+  describe("row by row, as each has its mean", () => {
+    registerHead(centralizeHead);
+    const chains: readonly (readonly Token[])[] = [
+      [],
+      ["scale"],
+      ["decay"],
+      ["adam", "scale"],
+      ["trace", "decay", "rms"],
+    ];
+    const cases = chains.flatMap((tokens) =>
+      SINKS.flatMap((sink) => [16, 32].map((columns) => ({ tokens, sink, columns }))),
+    );
+    it.each(cases)("$tokens $sink, rows of $columns", ({ tokens, sink, columns }) => {
+      const { planes, expected } = runLoop(tokens, sink, columns);
+      expect(planes).toEqual(expected);
+    });
+  });
 
   it("a chain of 200 rules with state is one loop, and runs", async () => {
     const update = lanestep.chain(

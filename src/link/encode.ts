@@ -10,6 +10,8 @@ export type Code = number[];
 const LOCAL_GET = 0x20;
 const LOCAL_SET = 0x21;
 
+const END = 0x0b;
+const LINE = [0xc0, 0x00]; // 64, as a signed number
 const SIMD = 0xfd;
 const ALIGN_16 = 0x04;
 const ALIGN_4 = 0x02;
@@ -28,18 +30,18 @@ export function unsigned(value: number): Code {
 export const index = (local: number): Code => (local < 0 ? [local] : unsigned(local));
 export const get = (local: number): Code => [LOCAL_GET, ...index(local)];
 export const set = (local: number): Code => [LOCAL_SET, ...index(local)];
-export const tee = (local: number): Code => [0x22, ...unsigned(local)];
-/** The bytes of a line. */
-export const i32Const64: Code = [0x41, 0xc0, 0x00];
 export const i32Add: Code = [0x6a];
-export const i32LessUnsigned: Code = [0x49];
 export const loop: Code = [0x03, 0x40];
-/** To the begin of the loop that it stands in. */
-export const branchIf: Code = [0x0d, 0x00];
-export const end: Code = [0x0b];
+/** What ends a loop: from its begin again, if one i32 on the stack is less, unsigned, than that above it. */
+export const repeat: Code = [0x49, 0x0d, 0, END];
+/** A local, of i32, by a line of 64 bytes; it is left on the stack too. */
+export const advance = (local: number): Code => [...get(local), 0x41, ...LINE, ...i32Add, 0x22, ...unsigned(local)];
 /** Of one of the vectors of a line: their offset is a placeholder, ~0, as others of a body's are. */
 export const load: Code = [SIMD, 0x00, ALIGN_16, ~0];
 export const store: Code = [SIMD, 0x0b, ALIGN_16, ~0];
+
+/** Of a vector behind an address. */
+export const loadAt = (offset: number): Code => [SIMD, 0x00, ALIGN_16, offset];
 
 /** Of the f32 at an address, in all four lanes. */
 export const loadSplat = (offset: number): Code => [SIMD, 0x09, ALIGN_4, ...unsigned(offset)];
@@ -65,7 +67,7 @@ export const customSection = (name: string, content: Code): Code => section(0, t
 /** A module that imports `env.memory` and exports the functions by name; profilers show the same names. */
 export function writeModule(functions: readonly FunctionCode[]): Uint8Array<ArrayBuffer> {
   const bodies = functions.map(({ locals, code }): Code => {
-    const body = list(locals.map((t) => [1, t])).concat(code, end);
+    const body = list(locals.map((t) => [1, t])).concat(code, END);
     return unsigned(body.length).concat(body);
   });
   const names = list(functions.map(({ name }, i) => unsigned(i).concat(text(name))));

@@ -12,6 +12,9 @@
 //     i ← i + 64
 //   while i < end
 //
+// One that begins with a kernel's name (`centralize`) goes row by row: its block begins with the bytes of a row, whole lines,
+// and a loop around that above reads a row for its constant, then once more, from the first-level cache, for all the rest.
+//
 // Token by token, not vector by vector: a vector's roots and divisions wait for one another, and a processor overlaps
 // them with those of the next vector where these are near; eight rules took three times as long.
 // Four vectors an iteration: one costs 20 % at 1 M parameters, eight spill registers. Addresses baked in as immediates
@@ -41,6 +44,29 @@ const codes = new Map<string, string>([
   ["scale", "20k020x0fde601"],
   ["decay", "20k020x0fde60120k120p0fde601fde401"],
 ]);
+
+/** How a loop may begin instead of with a rule's kernel: row by row, with a constant for each. */
+export interface Head {
+  /** Of the kernel. */
+  readonly name: string;
+  /** The same code as a body's; k0 is a factor of x, k1 the row's constant. */
+  readonly code: string;
+  /** Leaves that constant on the stack, in all lanes. */
+  readonly constant: (row: Row, local: (type: number) => number) => wasm.Code;
+}
+
+/** A row, of whole lines: code that leaves where it begins and ends, locals with its bytes and the factor. */
+export interface Row {
+  readonly begin: wasm.Code;
+  readonly end: wasm.Code;
+  readonly bytes: number;
+  readonly a: number;
+}
+
+const heads = new Map<string, Head>();
+
+/** From now on signatures may begin with it. */
+export const registerHead = (head: Head): unknown => heads.set(head.name, head);
 
 /** From now on signatures may name it. */
 export const register = ({ body, code }: Body): unknown => codes.set(body, code);
@@ -75,8 +101,10 @@ export function link(signatures: readonly string[]): Uint8Array<ArrayBuffer> {
 }
 
 function linkLoop(signature: string): wasm.FunctionCode {
-  const tokens = signature.split("|") as Token[];
-  const sink = tokens.pop() as unknown as Sink;
+  const parts = signature.split("|");
+  const sink = parts.pop() as Sink;
+  const head = heads.get(parts[0]!);
+  const tokens = parts.slice(head ? 1 : 0) as Token[];
   // The parameters; begin goes on to the end.
   const [block, p, x, out, i, end] = [0, 1, 2, 3, 4, 5] as const;
   const locals: number[] = [];
@@ -119,6 +147,18 @@ function linkLoop(signature: string): wasm.FunctionCode {
   };
 
   forEachVector([...wasm.get(pointer(x)), ...wasm.load, ...setU]);
+  let last: number = end;
+  const row: wasm.Code = [];
+  if (head) {
+    const [bytes] = fromBlock(1, wasm.I32, wasm.loadI32) as [number];
+    const [a] = fromBlock(1, wasm.V128, wasm.loadSplat) as [number];
+    const constant = local(wasm.V128);
+    last = local(wasm.I32);
+    const address = (offset: number) => [...wasm.get(x), ...wasm.get(offset), ...wasm.i32Add];
+    row.push(...wasm.get(i), ...wasm.get(bytes), ...wasm.i32Add, ...wasm.set(last));
+    row.push(...head.constant({ begin: address(i), end: address(last), bytes, a }, local), ...wasm.set(constant));
+    forEachVector([...bodyCode(head.code, [a, constant], []), ...setU]);
+  }
   for (const token of tokens) {
     const { slots, constants } = arity(token);
     const own = fromBlock(slots, wasm.I32, wasm.loadI32).map(pointer);
@@ -134,18 +174,9 @@ function linkLoop(signature: string): wasm.FunctionCode {
     const sum = sink === "add" ? [...OUT, ...wasm.load, ...getU, ...wasm.add] : getU;
     forEachVector([...OUT, ...sum, ...wasm.store]);
   } else unknown(sink);
-  const advance = [...wasm.get(i), ...wasm.i32Const64, ...wasm.i32Add, ...wasm.tee(i)];
-  const code = once.concat(
-    wasm.loop,
-    pointers,
-    line,
-    advance,
-    wasm.get(end),
-    wasm.i32LessUnsigned,
-    wasm.branchIf,
-    wasm.end,
-  );
-  return { name: signature, locals, code };
+  const lines = wasm.loop.concat(pointers, line, wasm.advance(i), wasm.get(last), wasm.repeat);
+  const rows = head ? wasm.loop.concat(row, lines, wasm.get(i), wasm.get(end), wasm.repeat) : lines;
+  return { name: signature, locals, code: once.concat(rows) };
 
   /** Leaves the body's result on the stack: its code, with its locals put in their places. */
   function bodyCode(body: string, registers: readonly number[], own: readonly number[]): wasm.Code {

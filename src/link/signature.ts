@@ -5,6 +5,7 @@ import type * as bodies from "../generated/bodies.ts";
  *
  * | token | effect | constants |
  * |---|---|---|
+ * | `centralize`, first | x ← a·x − its mean over the row | bytes of a row, a |
  * | `scale` | x ← a·x | a |
  * | `decay` | x ← a·x + b·p | a, b |
  * | a body's name | x ← body(x, p, slots) | its own |
@@ -19,4 +20,5 @@ export type BodyName = keyof typeof bodies;
 export type Token = "scale" | "decay" | BodyName;
 export type Sink = "store" | "add" | "apply";
 
-export const signatureOf = (tokens: readonly Token[], sink: Sink): string => [...tokens, sink].join("|");
+export const signatureOf = (tokens: readonly Token[], sink: Sink, head: readonly string[] = []): string =>
+  [...head, ...tokens, sink].join("|");

@@ -1,4 +1,5 @@
 import * as kernels from "../generated/kernels.ts";
+import { centralizeHead } from "../link/centralize.ts";
 import type { OptionSpec } from "../options.ts";
 import { type Update, updateOf } from "../update.ts";
 import type { KernelRule } from "./rule.ts";
@@ -17,6 +18,10 @@ export const centralizeRule = {
   arguments(a, { shape, length }) {
     const rows = shape.length > 1 ? shape[0]! : 1;
     return [rows, length / rows, shape.length > 1 ? 1 : 0, a];
+  },
+  byRow: {
+    head: centralizeHead,
+    row: ({ shape, length }) => (shape.length > 1 && length % (16 * shape[0]!) === 0 ? length / shape[0]! : 0),
   },
   reference: () => (x, leaf) => {
     const rows = leaf.shape.length > 1 ? leaf.shape[0]! : 0;

@@ -3,7 +3,7 @@
 // docstring of the function beside the entry.
 
 import type { savedCustom } from "../checkpoint/custom.ts";
-import type { Body } from "../link/link.ts";
+import type { Body, Head } from "../link/link.ts";
 import type { runCustom } from "../optimizer/custom.ts";
 import type { AtStep, OptionSpec, Resolved } from "../options.ts";
 import type { Keys } from "../tree/path.ts";
@@ -117,6 +117,8 @@ export interface KernelRule<Spec extends OptionSpec> extends Entry<Spec> {
     step: number,
     rule: number,
   ) => readonly number[];
+  /** How a loop behind the kernel may begin in its place: for leaves that have rows, by their elements, of whole lines. */
+  readonly byRow?: { readonly head: Head; readonly row: (leaf: KernelLeaf) => number };
   /** x, the leaf, is changed in place. */
   readonly reference: (
     options: AtStep<Spec>,
