@@ -129,6 +129,9 @@ function high(first: v128, second: v128): v128 {
 /**
  * out ← a·x + sigma·z, z normal: elements 4i … 4i + 3 of a leaf take the four words of the counter (i, leaf, step, rule).
  * `out`, `x`: bytes, may be the same; `length`: elements, up to fifteen behind it are written (padding).
+ *
+ * The words through memory take 1.07 of the time. Eight counters at a time take 0.96 and 150 bytes more, gzipped; of the first
+ * two rounds once what is the same for all counters, 0.96 and 95 bytes.
  */
 export function addNoise(
   out: usize, x: usize, length: usize, a: f32, sigma: f32,
