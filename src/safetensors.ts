@@ -1,7 +1,7 @@
 // The entry "lanestep/safetensors": pretrained weights as a tree of parameters.
 
-import { quote, type Storage } from "./checkpoint/safetensors.ts";
-import { arrayOf, type FileTensor, fileOf, parseSafetensors } from "./checkpoint/safetensors-read.ts";
+import { quote } from "./checkpoint/safetensors.ts";
+import { arrayOf, type FileTensor, fileOf, parseSafetensors, type Storage } from "./checkpoint/safetensors-read.ts";
 import { CheckpointError } from "./errors.ts";
 import { type OptionSpec, option, readOptions } from "./options.ts";
 import type { NumericArray } from "./tree/leaf.ts";

@@ -11,7 +11,7 @@ import { type Chain, placeRules } from "./program/chain.ts";
 import { groupLeaves, type Program, programOf } from "./program/program.ts";
 import { Runner } from "./program/runner.ts";
 import { type Host, newHost, StepValues } from "./program/values.ts";
-import { isPlainObject, show, tagOf } from "./show.ts";
+import { show, tagOf } from "./show.ts";
 import { readTree, type Tree } from "./tree/layout.ts";
 import type { FoundLeaf } from "./tree/leaf.ts";
 import type { BoundRule, Rule } from "./updates/rule.ts";
@@ -163,19 +163,8 @@ export class Update {
     params?: unknown,
     options: RestoreOptions | GpuRestoreOptions | AutoRestoreOptions = {},
   ): Promise<Optimizer<T> | GpuOptimizer<T>> {
-    const entries = isPlainObject(params) ? Object.entries(params) : [];
-    if (
-      entries.length > 0 &&
-      entries.every(([name, value]) => Object.hasOwn(restoreSpec, name) && typeof value !== "object")
-    ) {
-      throw new TypeError("restore takes its options third: restore(bytes, undefined, { … })");
-    }
-    const { strict, options: whose, ...checked } = readOptions("restore", options, restoreSpec);
     const { readRestore } = await import("./checkpoint/restore.ts");
-    const { rules, read, source, takeControls } = readRestore(this.rules, bytes, params ?? undefined, {
-      strict,
-      options: whose,
-    });
+    const { rules, read, source, checked, takeControls } = readRestore(this.rules, bytes, params ?? undefined, options);
     const update = rules === this.rules ? this : new Update(rules);
     const met = update.meet(read.tree, source);
     const optimizer = await update.#start<T>(met, read.found, checked);
@@ -219,7 +208,7 @@ export class Update {
 }
 
 /** Options after they were read. */
-type AnyInitOptions = Omit<InitOptions, "backend"> & {
+export type AnyInitOptions = Omit<InitOptions, "backend"> & {
   readonly backend?: InitOptions["backend"] | "webgpu" | "auto";
   readonly device?: object | undefined;
   readonly buffers?: object | undefined;
@@ -271,7 +260,7 @@ const compiled = option<object | undefined>(
 );
 
 /** Of `init` and of `restore`. */
-const startSpec = {
+export const startSpec = {
   backend: option<AnyInitOptions["backend"]>(
     undefined,
     '"wasm", "webgpu", "auto" or "reference"',
@@ -302,16 +291,6 @@ const initSpec = {
 };
 
 const readInitOptions = (options: object): AnyInitOptions => readOptions("init", options, initSpec) as AnyInitOptions;
-
-const restoreSpec = {
-  ...startSpec,
-  strict: flag(true),
-  options: option<"current" | "saved">(
-    "current",
-    '"current" or "saved"',
-    (value) => value === "current" || value === "saved",
-  ),
-};
 
 /** An update of one rule, its options checked; `before`: arguments in front of them, as an error shows its use. */
 export function updateOf(rule: Rule, options: object, before = ""): Update {

@@ -4,15 +4,13 @@ import { describe, expect, it, vi } from "vitest";
 import {
   bytesOf,
   type Dtype,
-  decodeName,
   dtypeOf,
   encodeName,
   encodeSafetensors,
   joinChunks,
   type NewTensor,
-  STORAGE,
 } from "../src/checkpoint/safetensors.ts";
-import { arrayOf, parseSafetensors } from "../src/checkpoint/safetensors-read.ts";
+import { arrayOf, decodeName, parseSafetensors, STORAGE } from "../src/checkpoint/safetensors-read.ts";
 import { CheckpointError } from "../src/errors.ts";
 import { readSafetensors } from "../src/safetensors.ts";
 import { meaningOf } from "./oracle/safetensors.ts";

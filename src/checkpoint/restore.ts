@@ -6,9 +6,11 @@ import { type CarryReport, carry, paramName, planCarry, type Source, stateName }
 import type { LoadOptions, OptimizerInternals } from "../optimizer/optimizer.ts";
 import { flag, type OptionSpec, option, readOptions } from "../options.ts";
 import { type Chain, placeRules, rulesFor } from "../program/chain.ts";
+import { isPlainObject } from "../show.ts";
 import { readTree, type Tree } from "../tree/layout.ts";
 import { displayShape, type FoundLeaf, sameShape } from "../tree/leaf.ts";
 import { displayPath } from "../tree/path.ts";
+import { type AnyInitOptions, startSpec } from "../update.ts";
 import type { BoundRule } from "../updates/rule.ts";
 import { type Checkpoint, changedOptions, isCount, optionOf, readCheckpoint, sourceOf } from "./source.ts";
 
@@ -17,16 +19,36 @@ export interface Restoring {
   readonly rules: readonly BoundRule[];
   readonly read: { readonly tree: Tree; readonly found: readonly FoundLeaf[] };
   readonly source: Source;
+  /** Options of `init` among those that were given. */
+  readonly checked: AnyInitOptions;
   /** To be called when all has gone well. */
   takeControls(): void;
 }
+
+const restoreSpec = {
+  ...startSpec,
+  strict: flag(true),
+  options: option<"current" | "saved">(
+    "current",
+    '"current" or "saved"',
+    (value) => value === "current" || value === "saved",
+  ),
+};
 
 export function readRestore(
   bound: readonly BoundRule[],
   bytes: Uint8Array | ArrayBuffer,
   params: unknown,
-  { strict, options }: { readonly strict: boolean; readonly options: "current" | "saved" },
+  given: object,
 ): Restoring {
+  const entries = isPlainObject(params) ? Object.entries(params) : [];
+  if (
+    entries.length > 0 &&
+    entries.every(([name, value]) => Object.hasOwn(restoreSpec, name) && typeof value !== "object")
+  ) {
+    throw new TypeError("restore takes its options third: restore(bytes, undefined, { … })");
+  }
+  const { strict, options, ...checked } = readOptions("restore", given, restoreSpec);
   const checkpoint = readCheckpoint(bytes, "restore");
   const changed = changedOptions(placeRules(bound), checkpoint.chain);
   const rules = options === "saved" ? withSaved(bound, checkpoint) : bound;
@@ -37,6 +59,7 @@ export function readRestore(
     rules,
     read,
     source: sourceOf(checkpoint, options === "saved" ? [] : changed),
+    checked: checked as AnyInitOptions,
     takeControls: controlsOf(chain, checkpoint),
   };
 }

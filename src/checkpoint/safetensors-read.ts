@@ -4,16 +4,31 @@
 import { CheckpointError } from "../errors.ts";
 import { show, tagOf } from "../show.ts";
 import { decodeUtf8 } from "../utf8.ts";
-import {
-  byteLengthOf,
-  bytesOf,
-  type Dtype,
-  MAX_HEADER,
-  METADATA,
-  quote,
-  STORAGE,
-  type Storage,
-} from "./safetensors.ts";
+import { byteLengthOf, bytesOf, type Dtype, MAX_HEADER, METADATA, quote } from "./safetensors.ts";
+
+/** The array that a tensor's bytes are viewed as; of F16 and BF16 it holds the bits. */
+export const STORAGE = {
+  F64: Float64Array,
+  I64: BigInt64Array,
+  U64: BigUint64Array,
+  F32: Float32Array,
+  I32: Int32Array,
+  U32: Uint32Array,
+  I16: Int16Array,
+  U16: Uint16Array,
+  F16: Uint16Array,
+  BF16: Uint16Array,
+  I8: Int8Array,
+  U8: Uint8Array,
+  BOOL: Uint8Array,
+} as const;
+
+/** What {@link STORAGE} has. */
+export type Storage = InstanceType<(typeof STORAGE)[Dtype]>;
+
+/** The inverse of {@link encodeName}. */
+export const decodeName = (name: string): string =>
+  name.replace(/~u([\da-f]{4})/g, (_, digits) => String.fromCharCode(Number.parseInt(digits, 16)));
 
 /** A tensor's place in a file. */
 export interface FileTensor {

@@ -8,32 +8,13 @@
 import { CheckpointError } from "../errors.ts";
 import { tagOf } from "../show.ts";
 import { encodeUtf8 } from "../utf8.ts";
-
-/** The array that a tensor's bytes are viewed as; of F16 and BF16 it holds the bits. */
-export const STORAGE = {
-  F64: Float64Array,
-  I64: BigInt64Array,
-  U64: BigUint64Array,
-  F32: Float32Array,
-  I32: Int32Array,
-  U32: Uint32Array,
-  I16: Int16Array,
-  U16: Uint16Array,
-  F16: Uint16Array,
-  BF16: Uint16Array,
-  I8: Int8Array,
-  U8: Uint8Array,
-  BOOL: Uint8Array,
-} as const;
+import type { STORAGE } from "./safetensors-read.ts";
 
 /** The kind of a tensor's elements. The format has others (F8 and smaller, C64), which no typed array holds. */
 export type Dtype = keyof typeof STORAGE;
 
 /** Bytes. The format's own reader takes no longer header. */
 export const MAX_HEADER = 100_000_000;
-
-/** What {@link STORAGE} has. */
-export type Storage = InstanceType<(typeof STORAGE)[Dtype]>;
 
 /** A key of the header that is no tensor: strings by name. */
 export const METADATA = "__metadata__";
@@ -52,13 +33,13 @@ export interface NewTensor {
 export const byteLengthOf = (dtype: Dtype, shape: readonly number[]): number =>
   shape.reduce(
     (size, axis) => (size * axis <= Number.MAX_SAFE_INTEGER ? size * axis : Number.NaN),
-    STORAGE[dtype].BYTES_PER_ELEMENT,
+    Number(/\d+|$/.exec(dtype)) / 8 || 1, // BOOL
   );
 
 /** The dtype of a typed array's elements; undefined for one that is not in {@link STORAGE}. */
 export function dtypeOf(array: ArrayBufferView): Dtype | undefined {
-  const name = tagOf(array).replace("Clamped", "");
-  return (Object.keys(STORAGE) as Dtype[]).find((dtype) => STORAGE[dtype].name === name);
+  const [, kind, bits] = /([FIU])(?:loat(?!16)|nt|int)(\d+)/.exec(tagOf(array)) ?? [];
+  return kind === undefined ? undefined : (`${kind}${bits}` as Dtype);
 }
 
 /** The bytes of any view: never a Buffer of Node's, whose `slice` does not copy. */
@@ -74,10 +55,6 @@ export const quote = (name: string): string => JSON.stringify(name.length > 200 
  */
 export const encodeName = (name: string): string =>
   name.replace(/\p{Cs}|~(?=u)|^_(?=_metadata__$)/gu, (c) => `~u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
-
-/** The inverse of {@link encodeName}. */
-export const decodeName = (name: string): string =>
-  name.replace(/~u([\da-f]{4})/g, (_, digits) => String.fromCharCode(Number.parseInt(digits, 16)));
 
 /**
  * Lays a file out: its header, then the tensors' own bytes, not copied. The header has the tensors in the given order; the

@@ -17,7 +17,7 @@ import { dtypeOf, encodeSafetensors, type NewTensor } from "./safetensors.ts";
 
 export const FORMAT = "lanestep 1";
 
-const RESERVED = ["format", "chain", "host", "tree"];
+export const RESERVED = ["format", "chain", "host", "tree"];
 
 /** Options of `save` and `saveChunks`. */
 export interface SaveOptions {
@@ -30,10 +30,6 @@ const saveSpec = {
     isPlainObject(value),
   ),
 };
-
-/** The user's own among a file's metadata. */
-export const ownMetadata = (metadata: ReadonlyMap<string, string>): Readonly<Record<string, string>> =>
-  Object.fromEntries([...metadata].filter(([name]) => !RESERVED.includes(name)));
 
 /** An option as JSON: a function only says that it is one. */
 export type SavedOption = number | string | boolean | null | { readonly function: true } | { readonly control: number };

@@ -8,9 +8,9 @@ import type { Chain } from "../program/chain.ts";
 import { buildTree, type Skeleton, setChild } from "../tree/layout.ts";
 import type { FoundLeaf } from "../tree/leaf.ts";
 import type { Numbers } from "../updates/rule.ts";
-import { decodeName, quote } from "./safetensors.ts";
-import { arrayOf, type FileTensor, fileOf, parseSafetensors } from "./safetensors-read.ts";
-import { FORMAT, ownMetadata, type SavedHost, type SavedOption, type SavedRule } from "./save.ts";
+import { quote } from "./safetensors.ts";
+import { arrayOf, decodeName, type FileTensor, fileOf, parseSafetensors } from "./safetensors-read.ts";
+import { FORMAT, RESERVED, type SavedHost, type SavedOption, type SavedRule } from "./save.ts";
 
 /** A checkpoint that was found whole. */
 export interface Checkpoint {
@@ -72,7 +72,7 @@ export function readCheckpoint(given: Uint8Array | ArrayBuffer, caller: string):
     tensors,
     leaves: new Map(leaves),
     custom: restoreCustoms(host.custom, bytes, named),
-    metadata: ownMetadata(metadata),
+    metadata: Object.fromEntries([...metadata].filter(([name]) => !RESERVED.includes(name))),
     groupOf: new Map(leaves.map(([path], i) => [path, host.groupOf[i]!])),
     tree: () =>
       buildTree(skeleton, (i) => {

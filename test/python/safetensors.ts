@@ -9,15 +9,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, it } from "vitest";
-import {
-  bytesOf,
-  type Dtype,
-  encodeName,
-  encodeSafetensors,
-  joinChunks,
-  STORAGE,
-} from "../../src/checkpoint/safetensors.ts";
-import { parseSafetensors } from "../../src/checkpoint/safetensors-read.ts";
+import { bytesOf, type Dtype, encodeName, encodeSafetensors, joinChunks } from "../../src/checkpoint/safetensors.ts";
+import { parseSafetensors, STORAGE } from "../../src/checkpoint/safetensors-read.ts";
 import { CheckpointError } from "../../src/errors.ts";
 import { accumulate, adam, freeze, partition } from "../../src/index.ts";
 import { readSafetensors } from "../../src/safetensors.ts";
