@@ -93,8 +93,11 @@ describe("steps", () => {
     gpu.step(grads(0));
     const encoder = device.createCommandEncoder();
     const next = device.createCommandEncoder();
+    const create = vi.spyOn(GPUDevice.prototype, "createBuffer");
     for (let step = 1; step < 4; step++) gpu.encode(encoder);
     for (let step = 4; step < 70; step++) gpu.encode(next);
+    expect(create).toHaveBeenCalledTimes(2); // each for 64 steps
+    create.mockRestore();
     device.queue.submit([encoder.finish(), next.finish()]);
     for (let step = 0; step < 70; step++) wasm.step(grads(0));
     expect(gpu.count).toBe(70);

@@ -25,6 +25,8 @@ interface Page {
 export class Blocks {
   readonly #gpu: Gpu;
   readonly #pages: Page[] = [];
+  /** What encoders copy from. */
+  #trail: { readonly source: GPUBuffer; used: number } | null = null;
 
   constructor(gpu: Gpu) {
     this.#gpu = gpu;
@@ -64,26 +66,35 @@ export class Blocks {
   }
 
   /**
-   * In an encoder of the caller's, who may encode several steps before the first is submitted: contents travel with it.
-   * They are known when `record` has run, and stand in front of what it has recorded.
+   * In an encoder of the caller's, who may encode several steps before the first is submitted: contents travel with it,
+   * each from a place of their own, as it is never known whether that is read yet. They are there when `record` has run, and
+   * stand in front of what it has recorded.
    */
   travel(encoder: GPUCommandEncoder, record: () => void): void {
-    const copies: { page: Page; staging: GPUBuffer }[] = [];
-    const stage = (page: Page) => {
-      const size = page.used;
-      const staging = this.#gpu.device.createBuffer({ size, usage: usage.copySrc, mappedAtCreation: true });
-      encoder.copyBufferToBuffer(staging, 0, page.buffer, 0, size);
-      copies.push({ page, staging });
-    };
-    this.#pages.forEach(stage);
+    const copies = this.#pages.map(({ buffer, words, used }) => {
+      const { source, offset } = this.#fresh(used);
+      encoder.copyBufferToBuffer(source, offset, buffer, 0, used);
+      return { source, offset, words, used };
+    });
     record();
-    for (const { page, staging } of copies) {
-      new Uint32Array(staging.getMappedRange()).set(page.words.subarray(0, staging.size / 4));
-      staging.unmap();
+    const { queue } = this.#gpu.device;
+    for (const { source, offset, words, used } of copies) queue.writeBuffer(source, offset, words, 0, used / 4);
+  }
+
+  /** A place that was never written to. What is full is left to the collector: encoders may still refer to it. */
+  #fresh(bytes: number): { source: GPUBuffer; offset: number } {
+    if (!this.#trail || this.#trail.used + bytes > this.#trail.source.size) {
+      const size = Math.max(PAGE, bytes);
+      const source = this.#gpu.device.createBuffer({ size, usage: usage.copySrc | usage.copyDst });
+      this.#trail = { source, used: 0 };
     }
+    const { source, used } = this.#trail;
+    this.#trail.used += bytes;
+    return { source, offset: used };
   }
 
   destroy(): void {
     for (const { buffer } of this.#pages) buffer.destroy();
+    this.#trail?.source.destroy();
   }
 }
