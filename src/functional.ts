@@ -83,8 +83,8 @@ export function functional(update: Update, options: InitOptions = {}): Functiona
       writeLeaves(views.leaves("params"), found);
       for (const [slot, leaves] of slots) writeLeaves(views.leaves(slot), leaves);
       host.count = state.count;
-      host.counts.splice(0, Number.POSITIVE_INFINITY, ...state.host.counts);
-      host.memories.splice(0, Number.POSITIVE_INFINITY, ...state.host.memories);
+      host.counts = [...state.host.counts];
+      host.memories = [...state.host.memories];
       host.custom = custom;
       let updates: unknown;
       try {

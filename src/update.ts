@@ -194,11 +194,12 @@ export class Update {
   }
 
   #optimizer<T>({ program, source, plan }: Met, found: readonly FoundLeaf[], options: InitOptions): Optimizer<T> {
-    const values = program.groups.map((group, g) => new StepValues(group, program.births[g]!));
+    const host = plan?.host ?? newHost(program.chain);
+    const values = program.groups.map((group, g) => new StepValues(group, program.births[g]!, host));
     const engine = createEngine(program, values, options);
     const views = new PlaneViews(program, engine);
-    const host = plan?.host ?? newHost(program.chain);
-    writeLeaves(views.leaves("params"), found);
+    // Views that are not kept: most optimizers of thousands are never asked for them.
+    writeLeaves(new PlaneViews(program, engine).leaves("params"), found);
     const carried = source ? carry(program, views, source) : null;
     beginState(program, views, host, source);
     const runner = new Runner(program, engine, values, host);
@@ -222,18 +223,24 @@ function asksDevice({ backend, device, buffers }: AnyInitOptions): boolean {
 }
 
 /** What state begins with, where it begins with the parameters; planes that were carried, or not, have begun. */
-function beginState({ slots, chain }: Program, views: PlaneViews, host: Host, source: Source | undefined): void {
+function beginState(
+  { slots, chain, custom }: Program,
+  views: PlaneViews,
+  host: Host,
+  source: Source | undefined,
+): void {
   slots.forEach(({ initial }, slot) => {
     if (initial !== "params" || source) return;
     views.leaves(slot).forEach((view, i) => {
       view?.set(views.leaves("params")[i]!);
     });
   });
-  for (const { rule, index, address } of chain.all) {
+  if (!custom) return;
+  host.custom = chain.all.map(({ rule, index, address }) => {
     // Not where there is no state: a user's own may be null.
-    if (rule.kind !== "custom" || !rule.init || source?.rules.has(address)) continue;
-    host.custom[index] = copyPlain(rule.init(views.treeOf("params", index)));
-  }
+    const begins = rule.kind === "custom" && rule.init && !source?.rules.has(address);
+    return begins ? copyPlain(rule.init(views.treeOf("params", index))) : host.custom[index];
+  });
 }
 
 /** Options of `restore`. */

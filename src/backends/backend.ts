@@ -25,17 +25,20 @@ export type Mode = "apply" | "emit" | "start" | "add";
 export interface Sums {
   readonly updates: Float64Array;
   readonly params: Float64Array;
+  /** Of a leaf's norm: what came of it, for later stages. */
+  readonly factors: Float64Array;
 }
 
 /** By rule; empty for those that sum nothing up. */
-export const zeroSums = ({ chain, layout }: Program): Sums[] =>
-  chain.all.map(({ rule }) => {
-    if (rule.kind !== "norm" && rule.kind !== "gate") return none;
-    const { length } = layout.leaves;
-    return { updates: new Float64Array(length), params: new Float64Array(length) };
+export function zeroSums({ chain, layout, measures }: Program): readonly Sums[] {
+  if (!measures) return none;
+  return chain.all.map(({ rule: { kind } }) => {
+    const zeros = () => new Float64Array(kind === "norm" || kind === "gate" ? layout.leaves.length : 0);
+    return { updates: zeros(), params: zeros(), factors: zeros() };
   });
+}
 
-const none: Sums = { updates: new Float64Array(0), params: new Float64Array(0) };
+const none: readonly Sums[] = [];
 
 /** What a step asks of a backend. Groups are those of the program. */
 export interface Steps {
@@ -58,8 +61,8 @@ export interface Engine extends Steps {
   view(id: PlaneId, leaf: LayoutLeaf): Float32Array<ArrayBuffer> | null;
   /** All of a plane, padding included, in one piece or several. */
   spans(id: PlaneId): readonly Float32Array<ArrayBuffer>[];
-  /** What the passes of this rule have summed up. */
-  sums(rule: number): Sums;
+  /** By rule: what its passes have summed up. */
+  readonly sums: readonly Sums[];
   /** Σ x² of a leaf of a plane; 0 where the plane has no place for it. */
   squares(id: PlaneId, leaf: LayoutLeaf): number;
   /** The first leaf of a group that has a NaN or an infinity in x, or -1. */

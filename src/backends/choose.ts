@@ -1,11 +1,13 @@
 import { nameOf, readStamp } from "../link/stamp.ts";
+import { once } from "../once.ts";
 import type { Optimizer } from "../optimizer/optimizer.ts";
 import type { Program } from "../program/program.ts";
 import type { StepValues } from "../program/values.ts";
 import type { BackendInfo, Engine } from "./backend.ts";
 import { ReferenceEngine } from "./reference/engine.ts";
-import { measure, noExtras } from "./wasm/arena.ts";
-import { type CodeSource, signaturesOf, WasmEngine } from "./wasm/engine.ts";
+import { arenaOf } from "./wasm/arena.ts";
+import { signaturesOf, WasmEngine } from "./wasm/engine.ts";
+import { type Code, codeOf } from "./wasm/linked.ts";
 import { compileKernels, compileLoop, SHARED_PAGES } from "./wasm/modules.ts";
 import type { GpuOptimizer } from "./webgpu/optimizer.ts";
 
@@ -47,7 +49,7 @@ let warned = false;
 export function createEngine(program: Program, values: readonly StepValues[], options: InitOptions): Engine {
   const { backend, warn, stats = false } = options;
   const reference = (reason: string) => {
-    measure(program, { ...noExtras, updates: stats });
+    arenaOf(program, stats); // which refuses what is too large
     return new ReferenceEngine(program, values, reason, stats);
   };
   if (backend === "reference") return reference("asked for");
@@ -55,11 +57,11 @@ export function createEngine(program: Program, values: readonly StepValues[], op
   if (typeof WebAssembly === "object") {
     const given = givenModules(program, options);
     try {
-      const code = codeSource(given);
-      return new WasmEngine(program, values, code, backends[code.path], stats);
+      const path = pathOf(given);
+      return new WasmEngine(codeOf(program, path, given.module, stats), given.kernels, values, backends[path]);
     } catch (error) {
       if (error instanceof RangeError) throw error;
-      // Not of `codeSource` alone: WebKit compiles what a policy forbids, and refuses the instance; others refuse a large
+      // Not of `pathOf` alone: WebKit compiles what a policy forbids, and refuses the instance; others refuse a large
       // arena's own kernels, where what a small one takes stands in a cache.
       refusal = `this engine does not compile WebAssembly SIMD (${error}): a page's policy has to allow 'wasm-unsafe-eval'; where modules alone are taken, bundle with the condition "workerd", or give init both: { kernels, module }`;
     }
@@ -72,17 +74,19 @@ export function createEngine(program: Program, values: readonly StepValues[], op
   return reference(refusal);
 }
 
-const wasm = (path: CodeSource["path"], reason: string): BackendInfo =>
+const wasm = (path: Code["path"], reason: string): BackendInfo =>
   Object.freeze({ name: "wasm", path, reason: `WebAssembly SIMD, ${reason}` });
 
 /** One for all optimizers: they may be thousands. */
-const backends: Record<CodeSource["path"], BackendInfo> = {
+const backends: Record<Code["path"], BackendInfo> = {
   linked: wasm("linked", "loops linked for this chain"),
   warmed: wasm("warmed", "loops linked ahead"),
   tiles: wasm("tiles", "body by body, as nothing compiles at run time"),
 };
 
-interface Given extends Omit<CodeSource, "path"> {
+interface Given {
+  readonly module: WebAssembly.Module | null;
+  readonly kernels: WebAssembly.Module | null;
   /** Loops that are not in `module`. */
   readonly missing: readonly string[];
 }
@@ -92,11 +96,12 @@ function givenModules(program: Program, options: InitOptions): Given {
   const { module = imported?.module ?? null, kernels = imported?.kernels ?? null, stats } = options;
   if (kernels) readStamp(kernels, "kernels");
   // With statistics `step()` runs the loops of `update()`; otherwise those are wanted later.
-  const wanted = stats ? [...loopsOf(program, "emit"), "apply"] : loopsOf(program, "apply");
+  const { apply, emit } = loopsOf(program);
+  const wanted = stats ? emit : apply;
   if (!module) return { module, kernels, missing: wanted };
   const bakedFor = readStamp(module, "module");
   const given = new Set(WebAssembly.Module.exports(module).map(({ name }) => name));
-  const all = new Set([...wanted, ...loopsOf(program, "emit"), "apply"]);
+  const all = new Set([...wanted, ...emit]);
   const missing = [...all].filter((loop) => !given.has(loop));
   if (bakedFor && missing.length > 0) {
     throw new Error(
@@ -107,20 +112,22 @@ function givenModules(program: Program, options: InitOptions): Given {
 }
 
 /** Compiles what was not given. @throws what the engine throws, where it does not compile even kernels */
-function codeSource({ module, kernels, missing }: Given): CodeSource {
+function pathOf({ module, kernels, missing }: Given): Code["path"] {
   if (!kernels) compileKernels(SHARED_PAGES);
-  if (module && missing.length === 0) return { path: "warmed", module, kernels };
+  if (module && missing.length === 0) return "warmed";
   // Such an engine may compile while a program starts, and refuse it ever after: nothing is left for later then.
-  if (imported) return { path: "tiles", module, kernels };
+  if (imported) return "tiles";
   try {
     missing.forEach(compileLoop);
   } catch (error) {
     if (!module) throw error;
-    return { path: "tiles", module, kernels };
+    return "tiles";
   }
-  return { path: "linked", module, kernels };
+  return "linked";
 }
 
-const loopsOf = ({ groups }: Program, sink: "apply" | "emit"): string[] => [
-  ...new Set(groups.flatMap((group) => signaturesOf(group, sink))),
-];
+/** Made once for all optimizers of a program. */
+const loopsOf = once(({ groups }: Program) => {
+  const of = (sink: "apply" | "emit") => [...new Set(groups.flatMap((group) => signaturesOf(group, sink)))];
+  return { apply: of("apply"), emit: [...of("emit"), "apply"] };
+});

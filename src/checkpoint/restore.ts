@@ -136,12 +136,12 @@ export function load(
   }
   const births = host.births.map((born, birth) => born.map((old, rule) => known[birth]!.get(rule) ?? old));
   controlsOf(chain, checkpoint)();
-  host.births.splice(0, Number.POSITIVE_INFINITY, ...births);
+  host.births = births;
   host.count = plan.host.count;
   // A user's own state that the file lacks goes on: what its function makes of parameters may be anything.
   host.custom = host.custom.map((state, i) => (source.rules.has(chain.all[i]!.address) ? plan.host.custom[i] : state));
-  host.counts.splice(0, Number.POSITIVE_INFINITY, ...plan.host.counts);
-  host.memories.splice(0, Number.POSITIVE_INFINITY, ...plan.host.memories);
+  host.counts = plan.host.counts;
+  host.memories = plan.host.memories;
   return carry(program, views, source);
 }
 

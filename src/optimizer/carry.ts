@@ -102,14 +102,13 @@ export function planCarry(chain: Chain, tree: Tree, source: Source<unknown>): Pl
     const gate = chain.all[scope - 1]?.address ?? "";
     host.counts[scope] = known.get(scope) ?? source.gates.get(gate) ?? source.steps;
   });
-  for (const { address, index } of chain.all) {
-    const rule = source.rules.get(address);
-    if (!rule) continue;
-    const memory = host.memories[index];
+  const rules = chain.all.map(({ address }) => source.rules.get(address));
+  host.memories = host.memories.map((memory, index) => {
+    const rule = rules[index];
     // By its names of today: a later version may remember more.
-    if (memory) host.memories[index] = mapValues(memory, (initial, name) => rule.memory?.[name] ?? initial);
-    host.custom[index] = rule.custom;
-  }
+    return rule && memory ? mapValues(memory, (initial, name) => rule.memory?.[name] ?? initial) : memory;
+  });
+  host.custom = rules.map((rule) => (rule ? rule.custom : null));
   const births = new Map([[host.births[0]!.join(), 0]]);
   const birthOf = tree.leaves.map(({ path, shape }, i) => {
     const born = chain.all.map(() => 0);
@@ -126,7 +125,7 @@ export function planCarry(chain: Chain, tree: Tree, source: Source<unknown>): Pl
     const birth = births.get(key) ?? births.size;
     if (birth === births.size) {
       births.set(key, birth);
-      host.births.push(born);
+      host.births = [...host.births, born];
     }
     return birth;
   });

@@ -323,7 +323,7 @@ export class Optimizer<T = unknown> {
       // Everything is checked before anything is written; the user's schedules, which may do anything, run first.
       runner.prepare(given[1] === undefined ? untold : readOptions(caller, given[1], toldSpec, "grads, "));
       // A given undefined is a mistake (a function without a return), not the gradients that stand in the views.
-      if (given.length > 0 && (!given[0] || given[0] !== views.tree("grads"))) {
+      if (given.length > 0 && (!given[0] || !views.isTree("grads", given[0]))) {
         const found = matchTree(program.layout, given[0], "grads", (leaf) => isFrozen(program, leaf));
         // At once: copied piece by piece, with the first pass over each piece, a step takes 1.05 to 1.5 times as long.
         writeLeaves(views.leaves("grads"), found);

@@ -1,4 +1,4 @@
-import { noExtras, planeSizes } from "../backends/wasm/arena.ts";
+import { planeSizes } from "../backends/wasm/arena.ts";
 import { signaturesOf } from "../backends/wasm/engine.ts";
 import type { Program } from "../program/program.ts";
 
@@ -59,7 +59,7 @@ class Table implements Plan {
 
 export function planOf(program: Program, updates: boolean): Plan {
   const { layout, groups } = program;
-  const sizes = planeSizes(program, { ...noExtras, updates });
+  const sizes = planeSizes(program, updates);
   // Groups have a piece each of a slot.
   const named = new Map<string, number>();
   for (const { name, bytes } of sizes) if (bytes > 0) named.set(name, (named.get(name) ?? 0) + bytes);

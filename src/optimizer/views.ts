@@ -12,8 +12,8 @@ type View = Float32Array<ArrayBuffer>;
 export class PlaneViews {
   readonly #program: Program;
   readonly #engine: Pick<Engine, "view">;
-  readonly #leaves = new Map<PlaneId, readonly (View | null)[]>();
-  readonly #trees = new Map<PlaneId, unknown>();
+  #leaves: Map<PlaneId, readonly (View | null)[]> | undefined;
+  #trees: Map<PlaneId, unknown> | undefined;
 
   constructor(program: Program, engine: Pick<Engine, "view">) {
     this.#program = program;
@@ -22,6 +22,7 @@ export class PlaneViews {
 
   /** By leaf; null where the plane has no place for it. */
   leaves(id: PlaneId): readonly (View | null)[] {
+    this.#leaves ??= new Map();
     let views = this.#leaves.get(id);
     if (!views) {
       views = this.#program.layout.leaves.map((leaf) => this.#engine.view(id, leaf));
@@ -32,6 +33,7 @@ export class PlaneViews {
 
   /** With the keys of the parameters; leaves that the plane has no place for are left out. */
   tree(id: PlaneId): unknown {
+    this.#trees ??= new Map();
     if (!this.#trees.has(id)) {
       const views = this.leaves(id);
       this.#trees.set(
@@ -40,6 +42,11 @@ export class PlaneViews {
       );
     }
     return this.#trees.get(id);
+  }
+
+  /** Whether it is the tree that was given out. */
+  isTree(id: PlaneId, value: unknown): boolean {
+    return this.#trees?.get(id) === value;
   }
 
   /** The same with other arrays in the place of leaves that the plane has no place for. */

@@ -86,8 +86,8 @@ export interface GroupProgram {
   readonly valueCount: number;
   /** By rule: where its scalars begin. */
   readonly firstScalars: readonly number[];
-  /** Indices of factors that differ from leaf to leaf. */
-  readonly leafFactors: readonly number[];
+  /** Factors that differ from leaf to leaf: their indices, and those of their rules in the chain. */
+  readonly leafFactors: readonly { readonly factor: number; readonly rule: number }[];
 }
 
 /** Indices of slots, by the rule's index in the chain. */
@@ -97,7 +97,7 @@ export type SlotsOfRule = ReadonlyMap<number, readonly number[]>;
 export function compile(rules: readonly PlacedRule[], slotsOfRule: SlotsOfRule): GroupProgram {
   const stages: Stage[] = [];
   const firstScalars: number[] = [];
-  const leafFactors: number[] = [];
+  const leafFactors: { factor: number; rule: number }[] = [];
   const slotsOf = rules.map(({ index }) => slotsOfRule.get(index) ?? []);
   let valueCount = 0;
   let scratch: GroupProgram["scratch"] = "none";
@@ -116,7 +116,7 @@ export function compile(rules: readonly PlacedRule[], slotsOfRule: SlotsOfRule):
 
   const differs = (expression: Expression | null): boolean => {
     if (!expression) return false;
-    if (expression.kind === "value") return leafFactors.includes(expression.index);
+    if (expression.kind === "value") return leafFactors.some(({ factor }) => factor === expression.index);
     return differs(expression.left) || differs(expression.right);
   };
   const differsByLeaf = ({ a, b }: Form): boolean => differs(a) || differs(b);
@@ -178,7 +178,7 @@ export function compile(rules: readonly PlacedRule[], slotsOfRule: SlotsOfRule):
       const settles = scope === "leaf" ? { entry, factor } : null;
       passes.push({ kind: "norm", source, form, order, rule: local, owner, settles });
     }
-    if (scope === "leaf") leafFactors.push(factor);
+    if (scope === "leaf") leafFactors.push({ factor, rule });
     byLeaf ||= scope === "leaf" || differsByLeaf(form);
     becomes(scaled(form, value(factor)));
     if (scope === "tree") close(local, { kind: "norm", rule, local, owner, factor });

@@ -29,8 +29,11 @@ export function decayed({ a, b }: Form, decay: Expression): Form {
   return { a, b: b ? { kind: "sum", left: b, right: decay } : decay };
 }
 
+/** The values of a step. */
+export type Values = readonly number[] | Float64Array;
+
 /** In double precision; rounded to f32 once, where it enters a loop. */
-export function evaluate(expression: Expression | null, values: Float64Array, absent: 0 | 1): number {
+export function evaluate(expression: Expression | null, values: Values, absent: 0 | 1): number {
   if (!expression) return absent;
   if (expression.kind === "value") return values[expression.index]!;
   const left = evaluate(expression.left, values, 0);

@@ -6,7 +6,7 @@
 import { arrange, type Layout, type Tree } from "../tree/layout.ts";
 import type { CustomRule } from "../updates/rule.ts";
 import { type Chain, type PlacedRule, rulesFor } from "./chain.ts";
-import { type Barrier, compile, type GroupProgram, type SlotsOfRule } from "./compile.ts";
+import { type Barrier, compile, type GroupProgram, type SlotsOfRule, type Stage } from "./compile.ts";
 
 /** One plane of state, for the groups whose leaves meet its rule. */
 export interface ProgramSlot {
@@ -47,7 +47,11 @@ export interface Program {
   readonly actions: readonly Action[];
   /** Of each rule: whose counts it follows in the groups that have it, see GroupProgram. */
   readonly scopesOf: readonly (readonly number[])[];
-  /** Whether a rule remembers what `step()` was told, whether one may hold steps back, and a user's own, if there is one. */
+  /**
+   * Whether a rule sums something up, whether one remembers what `step()` was told, whether one may hold steps back, and a
+   * user's own, if there is one.
+   */
+  readonly measures: boolean;
   readonly remembers: boolean;
   readonly isGated: boolean;
   readonly custom: CustomRule | undefined;
@@ -82,13 +86,13 @@ export function groupLeaves(chain: Chain, tree: Tree, birthOf: readonly number[]
   const isFrozen = ({ rules }: { rules: readonly PlacedRule[] }) => rules.some(({ rule }) => rule.kind === "freeze");
   const keys = [...found.keys()].sort();
   const sorted = keys.map((key) => found.get(key)!);
-  const groups = [...sorted.filter((group) => !isFrozen(group)), ...sorted.filter(isFrozen)];
+  const live = sorted.filter((group) => !isFrozen(group));
+  const groups = [...live, ...sorted.filter(isFrozen)];
   const groupOf = new Array<number>(tree.leaves.length);
   groups.forEach(({ leaves }, g) => {
     for (const leaf of leaves) groupOf[leaf] = g;
   });
-  const liveCount = groups.filter((group) => !isFrozen(group)).length;
-  return { chain, groupOf, groups, liveCount, key: `${groupOf}|${keys.join("|")}` };
+  return { chain, groupOf, groups, liveCount: live.length, key: `${groupOf}|${keys.join("|")}` };
 }
 
 /** The planes of state that a chain may want. */
@@ -111,9 +115,10 @@ export function indexSlots(slots: readonly ProgramSlot[]): SlotsOfRule {
 }
 
 export function programOf(tree: Tree, { chain, groupOf, groups, liveCount }: Grouping): Program {
+  const live = groups.slice(0, liveCount);
   const slots = slotsOf(chain);
   const indexed = indexSlots(slots);
-  const compiled = groups.slice(0, liveCount).map(({ rules }) => compile(rules, indexed));
+  const compiled = live.map(({ rules }) => compile(rules, indexed));
   const groupsOfSlot = slots.map((): number[] => []);
   compiled.forEach((group, g) => {
     for (const slot of group.slots.flat()) groupsOfSlot[slot]!.push(g);
@@ -124,65 +129,42 @@ export function programOf(tree: Tree, { chain, groupOf, groups, liveCount }: Gro
       scopesOf[index]!.add(scopes[local]!);
     });
   }
+  const hasRule = (...kinds: readonly string[]) => chain.all.some(({ rule }) => kinds.includes(rule.kind));
   return {
     chain,
     layout: arrange(tree, groupOf, groups.length, liveCount),
     slots,
     groupsOfSlot,
     groups: compiled,
-    births: groups.slice(0, liveCount).map(({ birth }) => birth),
+    births: live.map(({ birth }) => birth),
     actions: inOrder(compiled),
     scopesOf: scopesOf.map((scopes) => [...scopes]),
+    measures: hasRule("norm", "gate"),
     remembers: chain.all.some(({ rule }) => rule.kind === "linear" && rule.memory),
-    isGated: chain.all.some(({ rule }) => rule.kind === "gate"),
+    isGated: hasRule("gate"),
     custom: chain.all.map(({ rule }) => rule).find((rule) => rule.kind === "custom"),
   };
 }
 
 /**
- * Every group runs up to its next barrier; a barrier opens when all groups that have it are there. What changes parameters
- * or gradients comes last, when no user's function can throw any more.
+ * All stages, and what waits behind them: each group has its barriers in the order of the chain, so that is the order of
+ * all. What changes parameters or gradients comes last, when no user's function can throw any more.
  */
 function inOrder(groups: readonly GroupProgram[]): Action[] {
   const actions: Action[] = [];
-  const last: Action[] = [];
-  const at = groups.map(() => 0);
-  const barrierOf = (group: number) => groups[group]!.stages[at[group]!]?.barrier ?? null;
-  /** By rule with a barrier: the groups that meet there, and how many of them have not come. */
-  const meetings = new Map<number, { readonly groups: number[]; missing: number }>();
-  groups.forEach(({ stages }, group) => {
-    for (const { barrier } of stages) {
-      if (!barrier) continue;
-      const meeting = meetings.get(barrier.rule) ?? { groups: [], missing: 0 };
-      meetings.set(barrier.rule, { groups: [...meeting.groups, group], missing: meeting.missing + 1 });
-    }
-  });
-  /** Runs a group to its next barrier: the rule of that, if it is the last one to come. */
-  const advance = (group: number): number | null => {
-    const { stages } = groups[group]!;
-    const { barrier } = stages[at[group]!]!;
-    (barrier ? actions : last).push({ kind: "stage", group, stage: at[group]! });
-    if (!barrier) return null;
-    const meeting = meetings.get(barrier.rule)!;
-    meeting.missing -= 1;
-    return meeting.missing === 0 ? barrier.rule : null;
-  };
-  const ready: number[] = [];
-  const run = (some: readonly number[]) => {
-    for (const group of some) {
-      const rule = advance(group);
-      if (rule !== null) ready.push(rule);
-    }
-  };
-  run(groups.map((_, group) => group));
-  for (let rule = ready.shift(); rule !== undefined; rule = ready.shift()) {
-    const { groups: met } = meetings.get(rule)!;
-    const parts = met.map((group) => ({ group, barrier: barrierOf(group)! }));
+  const ruleOf = ({ barrier }: Stage) => barrier?.rule ?? Number.POSITIVE_INFINITY;
+  const rules = new Set(groups.flatMap(({ stages }) => stages.map(ruleOf)));
+  for (const rule of [...rules].sort((a, b) => a - b)) {
     const partOf: Part[] = [];
-    for (const part of parts) partOf[part.group] = part;
-    actions.push({ kind: parts[0]!.barrier.kind, rule, parts, partOf });
-    for (const group of met) at[group]! += 1;
-    run(met);
+    groups.forEach(({ stages }, group) => {
+      const stage = stages.findIndex((each) => ruleOf(each) === rule);
+      if (stage < 0) return;
+      const { barrier } = stages[stage]!;
+      actions.push({ kind: "stage", group, stage });
+      if (barrier) partOf[group] = { group, barrier };
+    });
+    const parts = Object.values(partOf);
+    if (parts.length > 0) actions.push({ kind: parts[0]!.barrier.kind, rule, parts, partOf });
   }
-  return [...actions, ...last];
+  return actions;
 }

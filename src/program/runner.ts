@@ -1,6 +1,7 @@
 // One step: the actions of a program in order, on any backend.
 
 import type { Engine, Mode, Steps } from "../backends/backend.ts";
+import { once } from "../once.ts";
 import { displayPath } from "../tree/path.ts";
 import type { Numbers, Told } from "../updates/rule.ts";
 import type { Barrier } from "./compile.ts";
@@ -10,11 +11,15 @@ import { advanced, type Host, type StepValues } from "./values.ts";
 /** After every so many steps the smallest numbers of decaying state are set to zero, on every backend alike. */
 const FLUSH_INTERVAL = 64;
 
+const allActive = once(({ groups }: Program) => groups.map(() => true));
+/** What many optimizers share, of what theirs have nothing of. */
+const none: never[] = [];
+
 /** Runs steps of one optimizer. */
 export class Runner {
   /** By group: whether it runs to the end of this step. */
   readonly active: boolean[];
-  /** By rule: the last norm that it measured, and the factor that came of it; NaN where there is none. */
+  /** By rule, where any measures: its last norm, and the factor that came of it; NaN where there is none. */
   readonly norms: number[];
   readonly factors: number[];
   /** Too many steps in a row had NaN or infinities, this one too: what to say. */
@@ -27,7 +32,7 @@ export class Runner {
   /** What rules remember when this step is done. */
   #pending: (Numbers | null)[];
   /** Gates that let this step through. */
-  readonly #passed: number[] = [];
+  readonly #passed: number[];
 
   constructor(program: Program, engine: Steps & Partial<Engine>, values: readonly StepValues[], host: Host) {
     this.#program = program;
@@ -35,16 +40,18 @@ export class Runner {
     this.#values = values;
     this.#host = host;
     this.#pending = host.memories;
-    this.active = program.groups.map(() => true);
-    this.norms = program.chain.all.map(() => Number.NaN);
-    this.factors = program.chain.all.map(() => Number.NaN);
+    const { isGated, measures, chain } = program;
+    this.#passed = isGated ? [] : none;
+    this.active = isGated ? [...allActive(program)] : allActive(program);
+    this.norms = measures ? chain.all.map(() => Number.NaN) : none;
+    this.factors = measures ? [...this.norms] : none;
   }
 
   /** What may throw for what the user gave: options at this step. Nothing has changed then. */
   prepare(told: Told): void {
     const { remembers, isGated } = this.#program;
     if (remembers || isGated) this.#pending = [...advanced(this.#program, this.#host, told)];
-    for (const values of this.#values) values.at(this.#host, this.#pending);
+    for (const values of this.#values) values.at(this.#pending);
   }
 
   /**
@@ -124,7 +131,7 @@ export class Runner {
       const part = partOf[group];
       if (!part || !this.active[group]) continue;
       const { barrier } = part;
-      const sum = this.#engine.sums!(barrier.kind === "norm" ? barrier.owner : barrier.rule)[of][index]!;
+      const sum = this.#engine.sums![barrier.kind === "norm" ? barrier.owner : barrier.rule]![of][index]!;
       total = order === 2 ? total + sum : Math.max(total, sum);
     }
     return order === 2 ? Math.sqrt(total) : total;

@@ -1,4 +1,5 @@
 import { isControl } from "../control.ts";
+import { once } from "../once.ts";
 import { resolveAll } from "../options.ts";
 import type { BoundRule, Numbers, Told } from "../updates/rule.ts";
 import type { GroupProgram } from "./compile.ts";
@@ -9,64 +10,81 @@ export interface Host {
   /** Steps that changed parameters. */
   count: number;
   /** How often each scope was entered: that of all steps, then that of each gate by its index. */
-  readonly counts: number[];
+  counts: number[];
   /** By rule: what those remember that do. */
-  readonly memories: (Numbers | null)[];
+  memories: (Numbers | null)[];
   /** Of leaves that came later: by rule, what its count was then. The first is of those there from the start. */
-  readonly births: (readonly number[])[];
+  births: readonly (readonly number[])[];
   /** By rule: a user's own state. */
-  custom: unknown[];
+  custom: readonly unknown[];
 }
 
+/** What most hosts have for good: they share it. */
+const beginning = once(({ all }: Program["chain"]) => ({
+  memories: all.map(({ rule }) => ("memory" in rule && rule.memory ? rule.memory.initial : null)),
+  births: [all.map(() => 0)],
+  custom: all.map(() => null),
+}));
+
 /** A host as it is before the first step. */
-export function newHost({ all }: Program["chain"]): Host {
-  const counts = new Array<number>(all.length + 1).fill(0);
-  return {
-    count: 0,
-    counts,
-    memories: all.map(({ rule }) => ("memory" in rule && rule.memory ? rule.memory.initial : null)),
-    births: [all.map(() => 0)],
-    custom: all.map(() => null),
-  };
+export function newHost(chain: Program["chain"]): Host {
+  const { memories, births, custom } = beginning(chain);
+  const counts = new Array<number>(chain.all.length + 1).fill(0);
+  return { count: 0, counts, memories: memories.some(Boolean) ? [...memories] : memories, births, custom };
 }
+
+/** What all optimizers of a program know of the rules of a group. */
+const known = once(({ rules, scopes, firstScalars, valueCount }: GroupProgram) => {
+  const constant = rules.map((bound) => (changes(bound) ? null : bound.options));
+  // As NaN, V8 takes it for an array of doubles from the start.
+  const values = Array.from({ length: valueCount }, () => Number.NaN);
+  const isSettled = rules.map(({ rule }, i) => {
+    const options = constant[i];
+    if (rule.kind !== "linear" || !options || rule.scalar.length > 1) return false;
+    values[firstScalars[i]!] = rule.scalar(options as never, 0, nothing);
+    return true;
+  });
+  return {
+    rules,
+    firstScalars,
+    /** Options; null where they may change. */
+    constant,
+    values,
+    /** Whose one scalar never changes: it is there from the start. */
+    isSettled,
+    // How many parts a gate takes follows the steps behind it.
+    scopes: scopes.map((scope, i) => (rules[i]!.rule.kind === "gate" ? 1 + rules[i]!.index : scope)),
+  };
+});
 
 /** What one step of a group computes with: options as numbers, and the scalars of its passes made of them. */
 export class StepValues {
   /** Host scalars, filled in by {@link at}; factors of norms, filled in while the step runs. */
-  readonly values: Float64Array;
+  readonly values: number[];
   // biome-ignore lint/suspicious/noExplicitAny: see Rule.
   readonly options: any[];
-  /** By rule: updates before this one that its leaves have seen. */
-  readonly ages: number[];
-  /** By rule: steps before this one, what schedules and noise go by. */
-  readonly steps: number[];
-  readonly rules: GroupProgram["rules"];
-  readonly #scopes: readonly number[];
+  readonly #known: ReturnType<typeof known>;
+  readonly #host: Host;
   readonly #birth: number;
-  readonly #live: readonly boolean[];
-  readonly #first: readonly number[];
-  /** Rules whose one scalar never changes: it is there from the start. */
-  readonly #isSettled: readonly boolean[];
 
-  constructor(group: GroupProgram, birth: number) {
-    this.rules = group.rules;
-    // How many parts a gate takes follows the steps behind it.
-    this.#scopes = group.scopes.map((scope, i) => {
-      const { rule, index } = group.rules[i]!;
-      return rule.kind === "gate" ? 1 + index : scope;
-    });
+  constructor(group: GroupProgram, birth: number, host: Host) {
+    this.#known = known(group);
+    const { values, constant } = this.#known;
+    this.#host = host;
     this.#birth = birth;
-    this.values = new Float64Array(group.valueCount);
-    this.#first = group.firstScalars;
-    this.#live = group.rules.map(changes);
-    this.options = group.rules.map(({ options }, i) => (this.#live[i] ? null : options));
-    this.ages = group.rules.map(() => 0);
-    this.steps = group.rules.map(() => 0);
-    this.#isSettled = group.rules.map(({ rule }, i) => {
-      if (rule.kind !== "linear" || this.#live[i] || rule.scalar.length > 1) return false;
-      this.values[group.firstScalars[i]!] = rule.scalar(this.options[i], 0, nothing);
-      return true;
-    });
+    // An ordinary array: a typed one of some numbers takes three times as much.
+    this.values = values.slice();
+    this.options = constant.includes(null) ? constant.slice() : constant;
+  }
+
+  /** Steps before this one, what schedules and noise go by. */
+  stepOf(local: number): number {
+    return this.#host.counts[this.#known.scopes[local]!]!;
+  }
+
+  /** Updates before this one that the leaves of a rule have seen. */
+  ageOf(local: number): number {
+    return this.stepOf(local) - this.#host.births[this.#birth]![this.#known.rules[local]!.index]!;
   }
 
   /**
@@ -75,22 +93,17 @@ export class StepValues {
    * @param memories by index in the chain: what rules remember, as it is in this step
    * @throws RangeError for a schedule or control that gives no number, or one out of range; no plane was written then
    */
-  at({ counts, births }: Host, memories: readonly (Numbers | null)[]): void {
-    const { rules } = this;
-    const born = births[this.#birth]!;
+  at(memories: readonly (Numbers | null)[]): void {
+    const { rules, firstScalars, constant, isSettled } = this.#known;
     for (let i = 0; i < rules.length; i++) {
+      if (isSettled[i]) continue;
       const { rule, options, index } = rules[i]!;
-      const step = counts[this.#scopes[i]!]!;
-      const age = step - born[index]!;
-      this.steps[i] = step;
-      this.ages[i] = age;
-      if (this.#isSettled[i]) continue;
-      if (this.#live[i]) this.options[i] = resolveAll(options, step, rule.name, rule.options);
-      const first = this.#first[i]!;
+      if (!constant[i]) this.options[i] = resolveAll(options, this.stepOf(i), rule.name, rule.options);
+      const first = firstScalars[i]!;
       if (rule.kind === "linear") {
-        this.values[first] = rule.scalar(this.options[i], age, memories[index] ?? nothing);
+        this.values[first] = rule.scalar(this.options[i], this.ageOf(i), memories[index] ?? nothing);
       } else if (rule.kind === "elementwise" || rule.kind === "kernel") {
-        const scalars = rule.compute(this.options[i], rule.kind === "kernel" ? step : age);
+        const scalars = rule.compute(this.options[i], rule.kind === "kernel" ? this.stepOf(i) : this.ageOf(i));
         for (let k = 0; k < scalars.length; k++) this.values[first + k] = scalars[k]!;
       }
     }

@@ -19,12 +19,12 @@ type Plane = Float32Array<ArrayBuffer>;
 
 export class ReferenceEngine implements Engine {
   readonly backend: BackendInfo;
+  readonly sums: readonly Sums[];
   readonly #program: Program;
   readonly #values: readonly StepValues[];
   readonly #planes = new Map<PlaneId, Plane>();
   /** By slot and group. */
   readonly #slots: readonly ReadonlyMap<number, Plane>[];
-  readonly #sums: readonly Sums[];
   readonly #x: Float64Array;
 
   constructor(program: Program, values: readonly StepValues[], reason: string, keepsUpdates: boolean) {
@@ -44,7 +44,7 @@ export class ReferenceEngine implements Engine {
       });
       return new Map(pieces);
     });
-    this.#sums = zeroSums(program);
+    this.sums = zeroSums(program);
   }
 
   view(id: PlaneId, leaf: LayoutLeaf): Plane | null {
@@ -75,10 +75,6 @@ export class ReferenceEngine implements Engine {
     for (let local = rules[0]; local < rules[1]; local++) this.#rule(group, local);
     if (barrier) this.#arrive(group, barrier, mode);
     else this.#finish(group, mode);
-  }
-
-  sums(rule: number): Sums {
-    return this.#sums[rule]!;
   }
 
   squares(id: PlaneId, leaf: LayoutLeaf): number {
@@ -117,7 +113,8 @@ export class ReferenceEngine implements Engine {
   #rule(group: number, local: number): void {
     const { rules, slots } = this.#program.groups[group]! as GroupProgram;
     const { leaves } = this.#layout(group);
-    const { options, ages, steps, values } = this.#values[group]!;
+    const step = this.#values[group]!;
+    const { options, values } = step;
     const { rule, index } = rules[local]!;
     const params = this.#planes.get("params")!;
     switch (rule.kind) {
@@ -129,7 +126,7 @@ export class ReferenceEngine implements Engine {
         break;
       }
       case "elementwise": {
-        const reference = rule.reference(options[local], ages[local]!);
+        const reference = rule.reference(options[local], step.ageOf(local));
         for (const leaf of leaves) {
           const state = slots[local]!.map((slot) => [this.#program.slots[slot]!.name, this.view(slot, leaf)!]);
           reference(of(this.#x, leaf), of(params, leaf), Object.fromEntries(state));
@@ -141,7 +138,7 @@ export class ReferenceEngine implements Engine {
         for (const leaf of leaves) scale(of(this.#x, leaf), rule.factor(options[local], this.#norms(index, leaf)));
         break;
       case "kernel": {
-        const reference = rule.reference(options[local], steps[local]!);
+        const reference = rule.reference(options[local], step.stepOf(local));
         for (const leaf of leaves) reference(of(this.#x, leaf), leaf, index);
         break;
       }
@@ -178,7 +175,7 @@ export class ReferenceEngine implements Engine {
     // What a gate looks at is what f32 holds of it.
     const updates = add(entry.kind === "gate" ? Float32Array.from(x) : x);
     const params = entry.kind === "norm" && entry.params ? add(of(this.#planes.get("params")!, leaf)) : 0;
-    const sums = this.#sums[rule]!;
+    const sums = this.sums[rule]!;
     sums.updates[leaf.index] = updates;
     sums.params[leaf.index] = params;
     const root = (total: number) => (order === 2 ? Math.sqrt(total) : total);

@@ -1,5 +1,5 @@
 import type { Program } from "../../program/program.ts";
-import { type LayoutLeaf, padded } from "../../tree/layout.ts";
+import { padded } from "../../tree/layout.ts";
 import type { PlaneId } from "../backend.ts";
 import { Heap, MAX_BYTES } from "./heap.ts";
 
@@ -8,11 +8,12 @@ import { Heap, MAX_BYTES } from "./heap.ts";
  *
  *     | params | gap | grads | gap | slot 0 | gap | … | scratch | gap | tile | blocks |
  *
- * Addresses are those where the element 0 of the layout would stand, in bytes: so that one range of offsets serves all
- * planes of a group. They wrap around at 2^32, as pointers of a linked loop do.
+ * All are counted in bytes from the begin of an arena, which is that of the parameters; planes from where the element 0 of
+ * the layout would stand: so that one range of offsets serves all planes of a group. Addresses wrap around at 2^32, as
+ * pointers of a linked loop do.
  */
 export interface Arena {
-  readonly heap: Heap;
+  readonly bytes: number;
   readonly params: number;
   readonly grads: number;
   readonly updates: number;
@@ -24,6 +25,8 @@ export interface Arena {
   readonly blocks: number;
   /** By slot and group. */
   readonly slots: readonly (readonly (number | undefined)[])[];
+  /** All of it in words, for an error. */
+  readonly table: () => string;
 }
 
 /**
@@ -43,20 +46,12 @@ export interface PlaneSize {
   readonly group: number;
 }
 
-/** What an optimizer wants beside what its program says. */
-export interface Extras {
-  readonly tileBytes: number;
-  readonly blockBytes: number;
-  readonly updates: boolean;
-}
-
-/** Of plans, and of other backends. */
-export const noExtras: Extras = { tileBytes: 0, blockBytes: 0, updates: false };
-
 /** The planes of a program, in order. */
 export function planeSizes(
   { layout, slots, groupsOfSlot, groups, chain }: Program,
-  { tileBytes, blockBytes, updates }: Extras,
+  updates: boolean,
+  tileBytes = 0,
+  blockBytes = 0,
 ): PlaneSize[] {
   const sized = (name: string, id: PlaneSize["id"], elements: number, group = -1) => {
     return { name, id, bytes: elements * 4, group };
@@ -84,50 +79,37 @@ export function planeSizes(
   ].filter(({ bytes, id }) => bytes > 0 || typeof id === "number");
 }
 
-/** What all planes need together; the limit is that of every backend. @throws RangeError */
-export function measure(program: Program, extras: Extras) {
-  const planes = planeSizes(program, extras);
-  /** Behind plane i. */
-  const gapAt = (i: number) => (planes[i]!.bytes >= GAP_FROM && (planes[i + 1]?.bytes ?? 0) >= GAP_FROM ? GAP : 0);
-  const total = planes.reduce((sum, { bytes }, i) => sum + bytes + gapAt(i), 0);
+/** Where all planes stand. @throws RangeError with the bytes of every plane, if no memory of any backend can hold them */
+export function arenaOf(program: Program, updates: boolean, tileBytes = 0, blockBytes = 0): Arena {
+  const planes = planeSizes(program, updates, tileBytes, blockBytes);
   // Blocks are no planes, and small.
   const named = planes.filter(({ id }) => id !== "blocks");
   const table = () => named.map((plane) => `${plane.name} ${megabytes(plane.bytes)}`).join(", ");
-  if (!(total <= MAX_BYTES)) {
+  const slots = program.slots.map((): number[] => []);
+  let at = 0;
+  const arena = { params: at, grads: at, updates: at, scratch: at, leafScratch: at, tile: at, blocks: at, slots };
+  planes.forEach(({ id, bytes, group }, i) => {
+    if (typeof id !== "number") arena[id] = at;
+    else slots[id]![group] = at - program.layout.groups[group]!.begin * 4;
+    at += bytes;
+    if (Math.min(bytes, planes[i + 1]?.bytes ?? 0) >= GAP_FROM) at += GAP;
+  });
+  if (!(at <= MAX_BYTES)) {
     throw new RangeError(
-      `the planes need ${megabytes(total)}, more than the ${megabytes(MAX_BYTES)} of one WebAssembly memory: ${table()}`,
+      `the planes need ${megabytes(at)}, more than the ${megabytes(MAX_BYTES)} of one WebAssembly memory: ${table()}`,
     );
   }
-  return { planes, gapAt, total, table };
+  return { ...arena, bytes: at, table };
 }
 
-/** @throws RangeError with the bytes of every plane, if no memory can hold them; nothing is allocated then */
-export function arenaOf(program: Program, extras: Extras, kernels: WebAssembly.Module | null): Arena {
-  const { planes, gapAt, total, table } = measure(program, extras);
-  let room: { heap: Heap; base: number };
+/** @throws RangeError with the bytes of every plane, if the engine has no memory for them; nothing is allocated then */
+export function allocate({ bytes, table }: Arena, kernels: WebAssembly.Module | null): Heap {
   try {
-    room = Heap.allocate(total, kernels);
+    return Heap.with(bytes, kernels);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new RangeError(`the engine has no memory left for ${megabytes(total)}: ${table()}`, { cause: error });
+    throw new RangeError(`the engine has no memory left for ${megabytes(bytes)}: ${table()}`, { cause: error });
   }
-  let at = room.base;
-  // Of one element, not of none: an empty array grows by seventeen.
-  const slots = program.slots.map(() => new Array<number>(1));
-  const { heap } = room;
-  const arena = { heap, params: at, grads: at, updates: at, scratch: at, leafScratch: at, tile: at, blocks: at, slots };
-  planes.forEach((plane, i) => {
-    if (typeof plane.id !== "number") arena[plane.id] = at;
-    else slots[plane.id]![plane.group] = at - program.layout.groups[plane.group]!.begin * 4;
-    at += plane.bytes + gapAt(i);
-  });
-  return arena;
-}
-
-/** Where a plane begins for the leaves of a group; null if it has no place for them. */
-export function addressOf(arena: Arena, { groups }: Program, id: PlaneId, { group }: Pick<LayoutLeaf, "group">) {
-  if (typeof id === "number") return arena.slots[id]![group] ?? null;
-  return id === "params" || group < groups.length ? arena[id] : null;
 }
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;

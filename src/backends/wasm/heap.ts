@@ -51,21 +51,18 @@ export class Heap {
   }
 
   /**
-   * Room for an arena: in a memory shared with other small ones, or in one of its own. Room is never given twice: a
-   * view that outlives its optimizer shows its own old numbers, not another's.
+   * One with room for an arena: shared with other small ones, or for it alone.
    *
    * @throws RangeError if the engine has no such memory left
    */
-  static allocate(bytes: number, kernels: WebAssembly.Module | null): { heap: Heap; base: number } {
-    if (bytes >= SHARED_BELOW) {
-      const heap = new Heap(Math.ceil((BEGIN + bytes) / PAGE), kernels);
-      return { heap, base: heap.#take(bytes) };
-    }
+  static with(bytes: number, kernels: WebAssembly.Module | null): Heap {
+    if (bytes >= SHARED_BELOW) return new Heap(Math.ceil((BEGIN + bytes) / PAGE), kernels);
     if (!shared || shared.#top + bytes > shared.buffer.byteLength) shared = new Heap(SHARED_PAGES, kernels);
-    return { heap: shared, base: shared.#take(bytes) };
+    return shared;
   }
 
-  #take(bytes: number): number {
+  /** Where there is room. It is never given twice: a view that outlives its optimizer shows its own old numbers, not another's. */
+  take(bytes: number): number {
     const base = this.#top;
     this.#top += bytes;
     return base;

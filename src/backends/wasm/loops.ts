@@ -3,10 +3,10 @@
 import { CELL, register } from "../../link/link.ts";
 import { type Sink, signatureOf, type Token } from "../../link/signature.ts";
 import type { GroupProgram, Operation, Pass } from "../../program/compile.ts";
-import { type Expression, evaluate, value } from "../../program/form.ts";
+import { type Expression, evaluate, type Values, value } from "../../program/form.ts";
 import type { StepValues } from "../../program/values.ts";
 import type { Mode } from "../backend.ts";
-import type { Heap, Loop } from "./heap.ts";
+import type { Loop } from "./heap.ts";
 
 type LoopPass = Extract<Pass, { kind: "loop" }>;
 
@@ -66,6 +66,12 @@ export function planLoop(program: GroupProgram, pass: LoopPass): LoopPlan {
   return plan;
 }
 
+/** All loops of a group, in order. */
+export const loopsOf = (group: GroupProgram) =>
+  group.stages
+    .flatMap(({ passes }) => passes)
+    .flatMap((pass) => (pass.kind === "loop" ? [{ pass, variants: planLoop(group, pass).variants }] : []));
+
 function variantOf(steps: readonly Step[]): Variant {
   let cell = 0;
   const taken = steps.map(({ slots, constants }) => ({
@@ -111,66 +117,26 @@ function stepsOf(program: GroupProgram, operation: Operation): Step[][] {
 export const nothing: Variant = variantOf([]);
 
 /** The variant that a step takes. */
-export function variantAt({ choices }: LoopPlan, program: GroupProgram, { options, ages }: StepValues): number {
+export function variantAt({ choices }: LoopPlan, program: GroupProgram, step: StepValues): number {
   if (choices.length === 0) return 0;
   let index = 0;
   for (const { rule, stride } of choices) {
     const entry = program.rules[rule]!.rule;
-    if (entry.kind === "elementwise") index += stride * entry.select!(options[rule], ages[rule]!);
+    if (entry.kind === "elementwise") index += stride * entry.select!(step.options[rule], step.ageOf(rule));
   }
   return index;
 }
 
-/** One call of a loop. Its block holds the pointers of its slots for good, and its constants from step to step. */
-class Call {
-  readonly #loop: Loop;
-  readonly #variant: Variant;
-  readonly #room: Room;
-  readonly #block: number;
-
-  constructor(loop: Loop, variant: Variant, room: Room, block: number) {
-    this.#loop = loop;
-    this.#variant = variant;
-    this.#room = room;
-    this.#block = block;
-    for (const { cell, slot } of variant.slots) room.heap.pointers[block / CELL + cell] = room.slots[slot]!;
-  }
-
-  /** Takes the constants of the step: they are rounded to f32 here, once. */
-  set(values: Float64Array): void {
-    const { constants } = this.#variant;
-    const { floats } = this.#room.heap;
-    const first = this.#block / CELL;
-    for (let i = 0; i < constants.length; i++) {
-      const { cell, expression, absent } = constants[i]!;
-      // Most are a value as it stands: no call then, and no number that is boxed for one.
-      floats[first + cell] =
-        expression?.kind === "value" ? values[expression.index]! : evaluate(expression, values, absent);
-    }
-  }
-
-  run(x: number, out: number, begin: number, end: number): void {
-    this.#loop(this.#block, this.#room.params, x, out, begin, end);
+/** Writes the constants of a step into the block of a loop: they are rounded to f32 here, once. */
+export function setConstants({ constants }: Variant, floats: Float32Array, block: number, values: Values): void {
+  const first = block / CELL;
+  for (let i = 0; i < constants.length; i++) {
+    const { cell, expression, absent } = constants[i]!;
+    // Most are a value as it stands: no call then, and no number that is boxed for one.
+    floats[first + cell] =
+      expression?.kind === "value" ? values[expression.index]! : evaluate(expression, values, absent);
   }
 }
-
-/** Where a loop runs. */
-export interface Room {
-  readonly heap: Pick<Heap, "floats" | "pointers">;
-  /** Where the parameters begin, and the slots of the group, in bytes. */
-  readonly params: number;
-  readonly slots: readonly number[];
-}
-
-/** A pass, ready to run over ranges of one arena. */
-export interface LoopRunner {
-  set(values: Float64Array): void;
-  /** `x`, `out`: planes; `begin < end`: offsets into all planes. Bytes. */
-  run(x: number, out: number, begin: number, end: number): void;
-}
-
-export const linkedLoop = (loop: Loop, variant: Variant, room: Room, block: number): LoopRunner =>
-  new Call(loop, variant, room, block);
 
 /**
  * Bytes of a tile. With the same ranges of the slots it stays in the second-level cache; 4 KiB, which the first holds,
@@ -203,32 +169,26 @@ interface Piece {
   readonly signature: string;
 }
 
-/** Piece by piece over tiles: what runs where an engine compiles nothing. The same operations, so the same bits. */
-export function tiledLoop(
-  loops: Readonly<Record<string, Loop>>,
-  pieces: readonly Piece[],
-  room: Room,
-  block: number,
-  tile: number,
-): LoopRunner {
-  let next = block;
+/**
+ * Piece by piece over tiles: what runs where an engine compiles nothing. The same operations, so the same bits, and the
+ * same block: each piece has its part of it.
+ *
+ * @param tile where the tile stands, from the parameters on
+ */
+export function tiledLoop(loops: Readonly<Record<string, Loop>>, pieces: readonly Piece[], tile: number): Loop {
+  let next = 0;
   const calls = pieces.map(({ variant, signature }) => {
-    const own = next;
+    const at = next;
     next += variant.bytes;
-    return new Call(loops[signature]!, variant, room, own);
+    return { loop: loops[signature]!, at };
   });
-  return {
-    set(values) {
-      for (const call of calls) call.set(values);
-    },
-    run(x, out, begin, end) {
-      for (let from = begin; from < end; from += TILE) {
-        const to = Math.min(from + TILE, end);
-        const kept = tile - from; // so that offset `from` is the tile's first byte
-        calls.forEach((call, i) => {
-          call.run(i === 0 ? x : kept, i === calls.length - 1 ? out : kept, from, to);
-        });
-      }
-    },
+  return (block, p, x, out, begin, end) => {
+    for (let from = begin; from < end; from += TILE) {
+      const to = Math.min(from + TILE, end);
+      const kept = p + tile - from; // so that offset `from` is the tile's first byte
+      calls.forEach(({ loop, at }, i) => {
+        loop(block + at, p, i === 0 ? x : kept, i === calls.length - 1 ? out : kept, from, to);
+      });
+    }
   };
 }

@@ -1,107 +1,119 @@
 // The passes of a group, ready to run over one arena.
 
 import type { GroupProgram, Pass, Source } from "../../program/compile.ts";
-import { evaluate } from "../../program/form.ts";
+import { evaluate, type Values } from "../../program/form.ts";
 import type { StepValues } from "../../program/values.ts";
 import { type LayoutGroup, type LayoutLeaf, padded } from "../../tree/layout.ts";
 import type { Sums } from "../backend.ts";
 import type { Arena } from "./arena.ts";
-import { type LoopPlan, type LoopRunner, type Room, variantAt } from "./loops.ts";
+import type { Heap, Loop } from "./heap.ts";
+import { type LoopPlan, setConstants, variantAt } from "./loops.ts";
 
-/** What all passes of a group share. */
-export interface PassContext extends Room {
+/** What all passes of a group share, of all optimizers whose planes stand in one memory. */
+export interface PassContext {
   readonly program: GroupProgram;
   readonly layout: LayoutGroup;
+  readonly heap: Heap;
   readonly arena: Arena;
-  readonly step: StepValues;
+  readonly group: number;
+}
+
+/** What one optimizer has of its own. */
+export interface Room {
+  /** Where its arena begins. */
+  readonly base: number;
   /** By rule, for those that sum up. */
   readonly sums: readonly Sums[];
-  /** By factor: what each leaf has, for later stages. */
-  readonly leafFactors: readonly { readonly index: number; readonly factors: Float64Array }[];
 }
 
 /** One pass: over the whole range, or over single leaves that are not empty. */
 export interface PreparedPass {
-  whole(): void;
-  leaf(leaf: LayoutLeaf): void;
+  whole(room: Room, step: StepValues): void;
+  leaf(room: Room, step: StepValues, leaf: LayoutLeaf): void;
 }
 
-/** The plane that x stands in, so that `begin` into it is the leaf. */
-export function sourceOf(context: PassContext, source: Source, begin: number): number {
-  if (typeof source === "number") return context.slots[source]!;
-  return source === "grads" ? context.arena.grads : scratchPlane(context, begin);
+/** Where a plane stands, so that `begin` into it is the leaf. */
+export function planeOf(context: PassContext, { base }: Room, plane: Source | "updates", begin: number): number {
+  const { program, arena, group } = context;
+  if (typeof plane === "number") return base + arena.slots[plane]![group]!;
+  // Where the scratch holds one leaf at a time, its begin is the leaf's: pointers wrap around at 2^32.
+  const byLeaf = plane === "scratch" && program.scratch === "leaf";
+  return base + (byLeaf ? arena.leafScratch - begin : arena[plane]);
 }
 
-/** Where the scratch holds one leaf at a time, its begin is the leaf's: pointers wrap around at 2^32. */
-const scratchPlane = ({ program, arena }: PassContext, begin: number): number =>
-  program.scratch === "leaf" ? arena.leafScratch - begin : arena.scratch;
-
+/** @param loops by variant, and where each has its block in an arena */
 export function loopRun(
   context: PassContext,
   source: Source,
-  out: "grads" | "scratch" | "updates" | number,
+  out: Source | "updates",
   plan: LoopPlan,
-  runners: readonly LoopRunner[],
+  loops: readonly { readonly loop: Loop; readonly block: number }[],
 ): PreparedPass {
-  const { layout, arena, program, slots, step } = context;
-  const range = (begin: number, end: number): void => {
-    const runner = runners[variantAt(plan, program, step)]!;
-    runner.set(step.values);
-    const target =
-      typeof out === "number" ? slots[out]! : out === "scratch" ? scratchPlane(context, begin) : arena[out];
-    runner.run(sourceOf(context, source, begin), target, begin, end);
+  const { layout, program, heap } = context;
+  const range = (room: Room, step: StepValues, begin: number, end: number): void => {
+    const { base } = room;
+    const variant = variantAt(plan, program, step);
+    const { loop, block } = loops[variant]!;
+    setConstants(plan.variants[variant]!, heap.floats, base + block, step.values);
+    const x = planeOf(context, room, source, begin);
+    loop(base + block, base, x, planeOf(context, room, out, begin), begin, end);
   };
   return {
-    whole: () => range(layout.begin * 4, layout.end * 4),
-    leaf: ({ offset, length }) => range(offset * 4, (offset + padded(length)) * 4),
+    whole: (room, step) => range(room, step, layout.begin * 4, layout.end * 4),
+    leaf: (room, step, { offset, length }) => range(room, step, offset * 4, (offset + padded(length)) * 4),
   };
 }
 
 export function normRun(context: PassContext, pass: Extract<Pass, { kind: "norm" }>): PreparedPass {
-  const { layout, arena, step, leafFactors } = context;
-  const { kernels } = arena.heap;
+  const { layout, program } = context;
+  const { kernels } = context.heap;
   const { settles, form, order } = pass;
-  const sums = context.sums[pass.owner]!;
-  const wantsParams = (step.rules[pass.rule]!.rule as { params?: boolean }).params === true;
+  const wantsParams = (program.rules[pass.rule]!.rule as { params?: boolean }).params === true;
 
   /** Σ (a·x + b·p)², or the largest |a·x|; without b the factor is taken out of the sum. */
-  const sum = (x: number, begin: number, length: number): number => {
-    const factor = evaluate(form.a, step.values, 1);
+  const sum = (values: Values, x: number, p: number, length: number): number => {
+    const factor = evaluate(form.a, values, 1);
     if (order !== 2) return Math.abs(factor) * kernels.maxMagnitude(x, length);
     if (!form.b) return factor * factor * kernels.sumSquares(x, length);
-    return kernels.sumSquaresDecayed(x, arena.params + begin, length, factor, evaluate(form.b, step.values, 0));
+    return kernels.sumSquaresDecayed(x, p, length, factor, evaluate(form.b, values, 0));
   };
   const root = (total: number) => (order === 2 ? Math.sqrt(total) : total);
-  const leaf = ({ offset, length, index }: LayoutLeaf): void => {
+  const leaf = (room: Room, step: StepValues, { offset, length, index }: LayoutLeaf): void => {
     const begin = offset * 4;
-    sums.updates[index] = sum(sourceOf(context, pass.source, begin) + begin, begin, length);
+    const p = room.base + begin;
+    const sums = room.sums[pass.owner]!;
+    sums.updates[index] = sum(step.values, planeOf(context, room, pass.source, begin) + begin, p, length);
     if (wantsParams) {
-      const p = arena.params + begin;
       sums.params[index] = order === 2 ? kernels.sumSquares(p, length) : kernels.maxMagnitude(p, length);
     }
     if (!settles) return;
     const norms = { updates: root(sums.updates[index]), params: root(sums.params[index]!) };
     const factor = settles.entry.factor(step.options[pass.rule], norms);
     step.values[settles.factor] = factor;
-    leafFactors.find((each) => each.index === settles.factor)!.factors[index] = factor;
+    sums.factors[index] = factor;
   };
-  return { whole: () => layout.leaves.forEach(leaf), leaf };
+  return {
+    whole(room, step) {
+      for (const each of layout.leaves) leaf(room, step, each);
+    },
+    leaf,
+  };
 }
 
 export function kernelRun(context: PassContext, pass: Extract<Pass, { kind: "kernel" }>): PreparedPass {
-  const { arena, step } = context;
   const { entry, rule, scalars } = pass;
-  const kernel = arena.heap.kernel(entry);
+  const kernel = context.heap.kernel(entry);
+  const { index } = context.program.rules[rule]!;
   return {
     // A kernel wants a leaf: its stage runs leaf by leaf.
     whole() {},
-    leaf(leaf) {
+    leaf(room, step, leaf) {
       const begin = leaf.offset * 4;
-      const out = scratchPlane(context, begin) + begin;
-      const x = sourceOf(context, pass.source, begin) + begin;
+      const out = planeOf(context, room, "scratch", begin) + begin;
+      const x = planeOf(context, room, pass.source, begin) + begin;
       const a = evaluate(pass.a, step.values, 1);
       const own = [...scalars.values()].map((index) => step.values[index]!);
-      kernel(out, x, ...entry.arguments(a, leaf, own, step.steps[rule]!, step.rules[rule]!.index));
+      kernel(out, x, ...entry.arguments(a, leaf, own, step.stepOf(rule), index));
     },
   };
 }

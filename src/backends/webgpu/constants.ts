@@ -1,7 +1,7 @@
 // What the host tells a pass in each step, and how a shader says it. An expression of host scalars alone is computed here,
 // in double precision, and rounded once; one with a factor that stands on the device is multiplied there.
 
-import { type Expression, evaluate } from "../../program/form.ts";
+import { type Expression, evaluate, type Values } from "../../program/form.ts";
 
 /** A factor on the device: its place among all factors; with `byLeaf` that of leaf 0. */
 export interface DeviceFactor {
@@ -33,10 +33,10 @@ export class Constants {
   readonly scalars: HostScalar[] = [];
   usesFactors = false;
   usesLeaf = false;
-  readonly #values: Float64Array;
+  readonly #values: Values;
   readonly #factorOf: FactorsOf;
 
-  constructor(values: Float64Array, factorOf: FactorsOf) {
+  constructor(values: Values, factorOf: FactorsOf) {
     this.#values = values;
     this.#factorOf = factorOf;
   }

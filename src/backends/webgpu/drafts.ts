@@ -128,7 +128,7 @@ export class Drafts {
       return only({
         planes: planes.planes,
         works: this.#works(group, true),
-        values: new Float64Array(0),
+        values: [],
         factorsOf: () => undefined,
         shader: (constants, binding) =>
           normShader(2, { x, p: null }, form, this.#tables.ofPlane(id), constants, binding),
@@ -193,8 +193,8 @@ export class Drafts {
   }
 
   #normPass(group: number, { source, form, order, rule, owner, settles }: PassOf<"norm">): Choice[] {
-    const values = this.#values[group]!;
-    const wantsParams = (values.rules[rule]!.rule as { params?: boolean }).params === true;
+    const { rules } = this.#program.groups[group]!;
+    const wantsParams = (rules[rule]!.rule as { params?: boolean }).params === true;
     const planes = new PlaneList();
     const x = planes.add(source);
     const p = form.b || wantsParams ? planes.add("params") : null;
@@ -216,7 +216,7 @@ export class Drafts {
 
   #factorCall(group: number, local: number, order: number, owner: number, constants: Constants): FactorCall {
     const values = this.#values[group]!;
-    const { name } = values.rules[local]!.rule;
+    const { name } = this.#program.groups[group]!.rules[local]!.rule;
     const options = wgsl.factors[name]!.options.map((option) => constants.number(() => values.options[local][option]));
     return { rule: name, order, base: this.#tables.ofRule(owner).sums, options };
   }
@@ -224,10 +224,11 @@ export class Drafts {
   #kernelPass(group: number, pass: PassOf<"kernel">): Choice[] {
     const planes = new PlaneList();
     const places = { x: planes.add(pass.source), p: null, out: planes.add("scratch", { reads: false, writes: true }) };
-    const { values, steps, rules } = this.#values[group]!;
+    const { rules } = this.#program.groups[group]!;
+    const own = this.#values[group]!;
     const a = (constants: Constants) => constants.expression(pass.a, 1);
     if (pass.entry.kernel === "addNoise") {
-      const scalar = (name: string) => () => values[pass.scalars.get(name)!]!;
+      const scalar = (name: string) => () => own.values[pass.scalars.get(name)!]!;
       const { index } = rules[pass.rule]!;
       const draft = this.#draft(group, planes, this.#works(group, true), (constants, binding) => {
         const key = ["key0", "key1"].map((name) => constants.integer(scalar(name)));
@@ -235,7 +236,7 @@ export class Drafts {
           a: a(constants),
           sigma: constants.number(scalar("sigma")),
           key: `vec2u(${key.join()})`,
-          step: constants.integer(() => steps[pass.rule]!),
+          step: constants.integer(() => own.stepOf(pass.rule)),
           rule: `${index}u`,
         };
         return noiseShader(places, told, constants, binding);

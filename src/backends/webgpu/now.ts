@@ -36,7 +36,14 @@ export function startGpuNow(
   refuse(met);
   const program: Program = { ...met, layout: deviceLayout(met.layout) };
   const places = matchBindings(program.layout, params, "params", uses.source);
-  const { parts, room } = allot(Gpu.of(device), program, {}, keepsUpdates, "asked for");
+  const { parts, room } = allot(
+    Gpu.of(device),
+    program,
+    plan?.host ?? newHost(program.chain),
+    {},
+    keepsUpdates,
+    "asked for",
+  );
   const submit = <Result>(record: (encoder: GPUCommandEncoder) => Result): Result => {
     const encoder = device.createCommandEncoder();
     const result = record(encoder);
@@ -48,5 +55,5 @@ export function startGpuNow(
     ? submit((encoder) => carry(program, new PlaneLeaves(program, parts.planes, encoder), source))
     : null;
   if (!source) beginSlots(parts);
-  return { optimizer: optimizerOf(parts, plan?.host ?? newHost(program.chain), carried), room };
+  return { optimizer: optimizerOf(parts, carried), room };
 }

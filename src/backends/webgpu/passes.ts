@@ -1,5 +1,6 @@
 // From what a pass does to dispatches: shaders for the ways in which its planes are bound, and what these are bound to.
 
+import type { Values } from "../../program/form.ts";
 import type { PlaneId } from "../backend.ts";
 import { type Block, Blocks } from "./blocks.ts";
 import { Constants, type FactorsOf } from "./constants.ts";
@@ -28,7 +29,7 @@ export interface Draft {
   /** Planes that it takes, each once. */
   readonly planes: readonly { readonly id: PlaneId; readonly reads: boolean; readonly writes: boolean }[];
   readonly works: readonly Work[];
-  readonly values: Float64Array;
+  readonly values: Values;
   readonly factorsOf: FactorsOf;
   readonly shader: (constants: Constants, binding: Binding) => Shader;
 }

@@ -105,7 +105,14 @@ async function startGpu<T>(
     places.grads = matchBindings(layout, buffers.grads, "buffers.grads", uses.planes, mayLack);
   }
   await checkPlaces(gpu, layout, places);
-  const { parts, room } = allot(gpu, program, places, options.stats === true, reason);
+  const { parts, room } = allot(
+    gpu,
+    program,
+    plan?.host ?? newHost(program.chain),
+    places,
+    options.stats === true,
+    reason,
+  );
   const { planes, tables, engine } = parts;
   try {
     await room;
@@ -125,7 +132,7 @@ async function startGpu<T>(
       writeFound(planes, "params", found);
       beginSlots(parts);
     }
-    return optimizerOf<T>(parts, plan?.host ?? newHost(program.chain), carried);
+    return optimizerOf<T>(parts, carried);
   } catch (error) {
     for (const own of [planes, tables, engine.passes]) own.destroy();
     throw await orLost(gpu, error);
@@ -133,7 +140,7 @@ async function startGpu<T>(
 }
 
 /** What stands on the device before there are values, and an engine for it. */
-export type Allotted = Omit<GpuParts, "host" | "runner">;
+export type Allotted = Omit<GpuParts, "runner">;
 
 /**
  * Makes planes and tables.
@@ -143,6 +150,7 @@ export type Allotted = Omit<GpuParts, "host" | "runner">;
 export function allot(
   gpu: Gpu,
   program: Program,
+  host: Host,
   places: Given,
   keepsUpdates: boolean,
   reason: string,
@@ -173,10 +181,10 @@ export function allot(
       const error = errors.find((error) => error !== null);
       if (error) throw new RangeError(`the device has no room for ${planes.bytes} bytes of planes: ${error.message}`);
     });
-    const values = groups.map((group, g) => new StepValues(group, program.births[g]!));
+    const values = groups.map((group, g) => new StepValues(group, program.births[g]!, host));
     const backend: BackendInfo = Object.freeze({ name: "webgpu", path: "shaders", reason });
     const engine = new GpuEngine(gpu, program, values, planes, tables, keepsUpdates, backend);
-    return { parts: { gpu, program, values, engine, planes, tables, keepsUpdates }, room };
+    return { parts: { gpu, program, host, values, engine, planes, tables, keepsUpdates }, room };
   } catch (error) {
     for (const own of made) own.destroy();
     throw error;
@@ -191,9 +199,9 @@ export function beginSlots({ program: { slots }, planes }: Allotted): void {
   });
 }
 
-export function optimizerOf<T>(parts: Allotted, host: Host, carried: CarryReport | null): GpuOptimizer<T> {
-  const runner = new Runner(parts.program, parts.engine, parts.values, host);
-  return new GpuOptimizer<T>({ ...parts, host, runner }, carried);
+export function optimizerOf<T>(parts: Allotted, carried: CarryReport | null): GpuOptimizer<T> {
+  const runner = new Runner(parts.program, parts.engine, parts.values, parts.host);
+  return new GpuOptimizer<T>({ ...parts, runner }, carried);
 }
 
 /** At most so many storage buffers a loop takes, with chunks and factors; other passes take fewer. */
