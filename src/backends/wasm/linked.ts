@@ -3,13 +3,25 @@
 import { CELL } from "../../link/link.ts";
 import type { Sink } from "../../link/signature.ts";
 import { once } from "../../once.ts";
-import type { Pass } from "../../program/compile.ts";
+import type { Pass, Source } from "../../program/compile.ts";
 import type { Program } from "../../program/program.ts";
 import type { Mode } from "../backend.ts";
 import { type Arena, arenaOf } from "./arena.ts";
 import type { Heap, Loop } from "./heap.ts";
-import { endOf, loopsOf, nothing, piecesOf, planLoop, signatureWith, TILE, tiledLoop, type Variant } from "./loops.ts";
-import { kernelRun, loopRun, normRun, type PassContext, type PreparedPass } from "./passes.ts";
+import {
+  endOf,
+  kernelBefore,
+  type LoopPlan,
+  loopsOf,
+  nothing,
+  piecesOf,
+  planLoop,
+  signatureWith,
+  TILE,
+  tiledLoop,
+  type Variant,
+} from "./loops.ts";
+import { kernelRun, loopRun, normRun, type PassContext, type PreparedPass, rowRun } from "./passes.ts";
 
 /** What optimizers of a program run, where all of them have the same of it. */
 export interface Code {
@@ -91,9 +103,8 @@ export class LinkedProgram {
 
   stage(group: number, stage: number, mode: Mode): readonly PreparedPass[] {
     const prepared = this.#prepared[group]![stage]!;
-    prepared[mode] ??= this.code.program.groups[group]!.stages[stage]!.passes.map((pass) =>
-      this.#pass(group, pass, mode),
-    );
+    const { passes } = this.code.program.groups[group]!.stages[stage]!;
+    prepared[mode] ??= passes.flatMap((_, i) => this.#pass(group, passes, i, mode) ?? []);
     return prepared[mode];
   }
 
@@ -102,32 +113,51 @@ export class LinkedProgram {
     return this.#loop(nothing, "apply");
   }
 
-  #pass(group: number, pass: Pass, mode: Mode): PreparedPass {
+  /** @returns undefined for a kernel that stands with the loop behind it */
+  #pass(group: number, passes: readonly Pass[], i: number, mode: Mode): PreparedPass | undefined {
     const context = this.groups[group]!;
+    const pass = passes[i]!;
     if (pass.kind === "norm") return normRun(context, pass);
-    if (pass.kind === "kernel") return kernelRun(context, pass);
+    if (pass.kind === "kernel") return kernelBefore(passes, i + 1) ? undefined : kernelRun(context, pass);
     const keeps = this.code.keepsUpdates && mode === "apply";
-    const sink = pass.sink === "park" ? "park" : keeps ? "emit" : mode;
+    const sink = endOf(pass.sink === "park" ? "park" : keeps ? "emit" : mode);
     const result = keeps ? "updates" : "grads";
     const out = pass.sink === "park" ? "scratch" : pass.sink === "result" ? result : pass.sink;
-    const plan = planLoop(context.program, pass);
-    const loops = plan.variants.map((variant) => {
-      return { loop: this.#loop(variant, endOf(sink)), ...this.#blocks.get(variant)! };
-    });
-    return loopRun(context, pass.source, out, plan, loops);
+    const run = (plan: LoopPlan, source: Source) => {
+      const loops = plan.variants.map((variant) => {
+        return { loop: this.#loop(variant, sink), ...this.#blocks.get(variant)! };
+      });
+      return loopRun(context, source, out, plan, loops);
+    };
+    const apart = run(planLoop(context.program, pass), pass.source);
+    const kernel = kernelBefore(passes, i);
+    if (!kernel) return apart;
+    const byRow = planLoop(context.program, pass, kernel);
+    // Tiles are not rows.
+    const isThere = byRow.variants.every((variant) => this.#whole(variant, sink));
+    return rowRun(
+      kernel.entry.byRow!.row,
+      [kernelRun(context, kernel), apart],
+      isThere ? run(byRow, kernel.source) : null,
+    );
   }
 
   #loop(variant: Variant, sink: Sink): Loop {
+    const whole = this.#whole(variant, sink);
+    if (whole) return whole;
+    const given = this.heap.given(this.code.module!);
+    const pieces = piecesOf(variant, sink, given);
+    const missing = pieces.map(({ signature }) => signature).filter((name) => !given[name]);
+    if (missing.length > 0) throw new Error(`the module has no loop ${missing.join(", ")}`);
+    return tiledLoop(given, pieces, this.code.arena.tile);
+  }
+
+  /** As one loop; undefined where it would have to be linked and nothing may be compiled. */
+  #whole(variant: Variant, sink: Sink): Loop | undefined {
     const { heap, code } = this;
     const signature = signatureWith(variant, sink);
-    const given = code.module ? heap.given(code.module) : {};
-    if (code.path === "tiles" && !given[signature]) {
-      const pieces = piecesOf(variant, sink, given);
-      const missing = pieces.map(({ signature }) => signature).filter((name) => !given[name]);
-      if (missing.length > 0) throw new Error(`the module has no loop ${missing.join(", ")}`);
-      return tiledLoop(given, pieces, code.arena.tile);
-    }
-    return given[signature] ?? heap.loop(signature);
+    const given = code.module ? heap.given(code.module)[signature] : undefined;
+    return given ?? (code.path === "tiles" ? undefined : heap.loop(signature));
   }
 }
 

@@ -1,7 +1,8 @@
 // From a loop pass of a program to calls of linked loops.
 
-import { CELL, register } from "../../link/link.ts";
+import { CELL, register, registerHead } from "../../link/link.ts";
 import { type Sink, signatureOf, type Token } from "../../link/signature.ts";
+import { once } from "../../once.ts";
 import type { GroupProgram, Operation, Pass } from "../../program/compile.ts";
 import { type Expression, evaluate, type Values, value } from "../../program/form.ts";
 import type { StepValues } from "../../program/values.ts";
@@ -9,6 +10,7 @@ import type { Mode } from "../backend.ts";
 import type { Loop } from "./heap.ts";
 
 type LoopPass = Extract<Pass, { kind: "loop" }>;
+type KernelPass = Extract<Pass, { kind: "kernel" }>;
 
 /** What becomes of x behind the last operation: `park`, `emit` and `start` store it, in one plane or another. */
 export type LoopSink = "park" | Mode;
@@ -28,6 +30,8 @@ interface Step {
 
 /** The same pass with one choice of bodies, and where its block has what it takes; all optimizers share it. */
 export interface Variant {
+  /** In whose place it begins, row by row: the first cell of its block has the bytes of a row. */
+  readonly kernel: KernelPass | null;
   readonly steps: readonly Step[];
   readonly slots: readonly { readonly cell: number; readonly slot: number }[];
   readonly constants: readonly (Constant & { readonly cell: number })[];
@@ -46,50 +50,73 @@ export interface LoopPlan {
   readonly choices: readonly Choice[];
 }
 
-const plans = new WeakMap<LoopPass, LoopPlan>();
+/** The kernel in whose place a loop may begin, for leaves that have rows of whole lines. */
+export function kernelBefore(passes: readonly Pass[], i: number): KernelPass | null {
+  const [before, pass] = [passes[i - 1], passes[i]];
+  const reads = pass?.kind === "loop" && pass.source === "scratch";
+  return reads && before?.kind === "kernel" && before.entry.byRow ? before : null;
+}
 
-/** Made once for all optimizers of a program. */
-export function planLoop(program: GroupProgram, pass: LoopPass): LoopPlan {
-  const known = plans.get(pass);
-  if (known) return known;
-  let variants: Step[][] = [[]];
-  const choices: Choice[] = [];
-  for (const operation of pass.operations) {
-    const alternatives = stepsOf(program, operation);
-    if (operation.kind === "body" && alternatives.length > 1) {
-      choices.push({ rule: operation.rule, stride: variants.length });
+const planned = once((program: GroupProgram) =>
+  once((pass: LoopPass): LoopPlan => {
+    let variants: Step[][] = [[]];
+    const choices: Choice[] = [];
+    for (const operation of pass.operations) {
+      const alternatives = stepsOf(program, operation);
+      if (operation.kind === "body" && alternatives.length > 1) {
+        choices.push({ rule: operation.rule, stride: variants.length });
+      }
+      variants = alternatives.flatMap((taken) => variants.map((steps) => [...steps, ...taken]));
     }
-    variants = alternatives.flatMap((taken) => variants.map((steps) => [...steps, ...taken]));
-  }
-  const plan = { variants: variants.map(variantOf), choices };
-  plans.set(pass, plan);
-  return plan;
+    return { variants: variants.map((steps) => variantOf(steps)), choices };
+  }),
+);
+
+const plannedByRow = once((kernel: KernelPass) =>
+  once(({ variants, choices }: LoopPlan): LoopPlan => {
+    registerHead(kernel.entry.byRow!.head);
+    return { variants: variants.map(({ steps }) => variantOf(steps, kernel)), choices };
+  }),
+);
+
+/** Made once for all optimizers of a program. `kernel`: in whose place the loop begins. */
+export function planLoop(program: GroupProgram, pass: LoopPass, kernel: KernelPass | null = null): LoopPlan {
+  const plan = planned(program)(pass);
+  return kernel ? plannedByRow(kernel)(plan) : plan;
 }
 
 /** All loops of a group, in order. */
 export const loopsOf = (group: GroupProgram) =>
-  group.stages
-    .flatMap(({ passes }) => passes)
-    .flatMap((pass) => (pass.kind === "loop" ? [{ pass, variants: planLoop(group, pass).variants }] : []));
+  group.stages.flatMap(({ passes }) =>
+    passes.flatMap((pass, i) => {
+      if (pass.kind !== "loop") return [];
+      const kernel = kernelBefore(passes, i);
+      const plans = [planLoop(group, pass), ...(kernel ? [planLoop(group, pass, kernel)] : [])];
+      return [{ pass, variants: plans.flatMap(({ variants }) => variants) }];
+    }),
+  );
 
-function variantOf(steps: readonly Step[]): Variant {
-  let cell = 0;
+function variantOf(steps: readonly Step[], kernel: KernelPass | null = null): Variant {
+  let cell = kernel ? 2 : 0;
   const taken = steps.map(({ slots, constants }) => ({
     slots: slots.map((slot) => ({ cell: cell++, slot })),
     constants: constants.map((constant) => ({ ...constant, cell: cell++ })),
   }));
+  const factor = kernel ? [{ expression: kernel.a, absent: 1, cell: 1 } as const] : [];
   return {
+    kernel,
     steps,
     slots: taken.flatMap(({ slots }) => slots),
-    constants: taken.flatMap(({ constants }) => constants),
+    constants: [...factor, ...taken.flatMap(({ constants }) => constants)],
     bytes: cell * CELL,
   };
 }
 
-export const signatureWith = ({ steps }: Variant, sink: Sink): string =>
+export const signatureWith = ({ steps, kernel }: Variant, sink: Sink): string =>
   signatureOf(
     steps.map(({ token }) => token),
     sink,
+    kernel ? [kernel.entry.kernel] : [],
   );
 
 /** What a loop ends in. */

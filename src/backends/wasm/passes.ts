@@ -1,5 +1,6 @@
 // The passes of a group, ready to run over one arena.
 
+import { CELL } from "../../link/link.ts";
 import type { GroupProgram, Pass, Source } from "../../program/compile.ts";
 import { evaluate, type Values } from "../../program/form.ts";
 import type { StepValues } from "../../program/values.ts";
@@ -50,17 +51,22 @@ export function loopRun(
   loops: readonly { readonly loop: Loop; readonly block: number }[],
 ): PreparedPass {
   const { layout, program, heap } = context;
-  const range = (room: Room, step: StepValues, begin: number, end: number): void => {
+  const byRow = plan.variants[0]!.kernel?.entry.byRow;
+  const range = (room: Room, step: StepValues, begin: number, end: number, row = 0): void => {
     const { base } = room;
     const variant = variantAt(plan, program, step);
     const { loop, block } = loops[variant]!;
     setConstants(plan.variants[variant]!, heap.floats, base + block, step.values);
+    if (byRow) heap.pointers[(base + block) / CELL] = row * 4;
     const x = planeOf(context, room, source, begin);
     loop(base + block, base, x, planeOf(context, room, out, begin), begin, end);
   };
   return {
     whole: (room, step) => range(room, step, layout.begin * 4, layout.end * 4),
-    leaf: (room, step, { offset, length }) => range(room, step, offset * 4, (offset + padded(length)) * 4),
+    leaf(room, step, leaf) {
+      const { offset, length } = leaf;
+      range(room, step, offset * 4, (offset + padded(length)) * 4, byRow?.row(leaf));
+    },
   };
 }
 
@@ -114,6 +120,22 @@ export function kernelRun(context: PassContext, pass: Extract<Pass, { kind: "ker
       const a = evaluate(pass.a, step.values, 1);
       const own = [...scalars.values()].map((index) => step.values[index]!);
       kernel(out, x, ...entry.arguments(a, leaf, own, step.stepOf(rule), index));
+    },
+  };
+}
+
+/** A kernel and the loop behind it, or that loop beginning in the kernel's place, for leaves that have such rows. */
+export function rowRun(
+  rowOf: (leaf: LayoutLeaf) => number,
+  apart: readonly PreparedPass[],
+  byRow: PreparedPass | null,
+): PreparedPass {
+  return {
+    // A kernel's stage runs leaf by leaf.
+    whole() {},
+    leaf(room, step, leaf) {
+      if (byRow && rowOf(leaf) > 0) byRow.leaf(room, step, leaf);
+      else for (const pass of apart) pass.leaf(room, step, leaf);
     },
   };
 }

@@ -13,8 +13,8 @@ export const COUNTS: Record<
   string,
   Record<"cases" | "waiting" | "schedules" | "waitingSchedules" | "shipped", number>
 > = {
-  "axon-0.3.1.json": { cases: 109, waiting: 0, schedules: 9, waitingSchedules: 0, shipped: 73 },
-  "optax-0.2.8.json": { cases: 398, waiting: 221, schedules: 16, waitingSchedules: 0, shipped: 125 },
+  "axon-0.3.1.json": { cases: 109, waiting: 0, schedules: 9, waitingSchedules: 0, shipped: 69 },
+  "optax-0.2.8.json": { cases: 398, waiting: 221, schedules: 16, waitingSchedules: 0, shipped: 123 },
   "pytorch-2.13.0.json": { cases: 61, waiting: 23, schedules: 12, waitingSchedules: 0, shipped: 26 },
 };
 
