@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { output } from "../runtimes/processes.mjs";
 import { linkPeers, peers } from "./peers.mjs";
-import { root, run } from "./process.mjs";
+import { root } from "./places.mjs";
 import { scriptOf } from "./script.mjs";
 
 /** By file what it imports, and what it asks for beyond ECMAScript and WebAssembly. */
@@ -110,7 +111,7 @@ export async function* contents({ project, installed, manifest }) {
   };
 
   const importing = (/** @type {string} */ names) =>
-    run(process.execPath, ["--input-type=module", "--eval", names], join(installed, "../.."));
+    output([process.execPath, "--input-type=module", "--eval", names], { cwd: join(installed, "../..") });
 
   yield {
     name: "every export of JavaScript can be imported, by this Node; those for other libraries with these",
@@ -146,7 +147,7 @@ export async function* contents({ project, installed, manifest }) {
   yield {
     name: "the command is there",
     async body() {
-      const { stdout } = await run(join(installed, "../.bin/lanestep"), ["--help"], installed);
+      const stdout = await output([join(installed, "../.bin/lanestep"), "--help"], { cwd: installed });
       assert.match(stdout, /^lanestep bake /);
     },
   };

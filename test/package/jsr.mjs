@@ -5,7 +5,8 @@ import assert from "node:assert/strict";
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { here, root, run } from "./process.mjs";
+import { success } from "../runtimes/processes.mjs";
+import { here, root } from "./places.mjs";
 
 const deno = here("../runtimes/node_modules/deno/deno");
 
@@ -69,7 +70,7 @@ export async function* jsr({ project, manifest }) {
   yield {
     name: "deno publish --dry-run: types are checked, none is slow; the files are the sources",
     async body() {
-      const { stdout, stderr } = await run(deno, ["publish", "--dry-run", "--allow-dirty"], root);
+      const { stdout, stderr } = await success([deno, "publish", "--dry-run", "--allow-dirty"], { cwd: root });
       const printed = stdout + stderr;
       assert.match(printed, /Checking for slow types/);
       assert.match(printed, /Success Dry run complete/);
@@ -103,8 +104,8 @@ export async function* jsr({ project, manifest }) {
       await writeFile(join(folder, "program.ts"), typed);
       await writeFile(join(project, "program.js"), PROGRAM);
       const options = ["--check", "--no-lock", "--no-remote", "--no-npm", "--config=deno.json", "--allow-all"];
-      const there = await run(deno, ["run", ...options, "program.ts"], folder);
-      const here = await run(process.execPath, ["program.js"], project);
+      const there = await success([deno, "run", ...options, "program.ts"], { cwd: folder });
+      const here = await success([process.execPath, "program.js"], { cwd: project });
       assert.match(there.stderr, /^Check .*program\.ts/m);
       assert.match(here.stdout, /"path":"linked"/);
       assert.equal(there.stdout, here.stdout);

@@ -3,7 +3,8 @@
 import { readFile } from "node:fs/promises";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
-import { here, run } from "./process.mjs";
+import { output } from "../runtimes/processes.mjs";
+import { here } from "./places.mjs";
 
 /** @param {import("./run.mjs").Context} context @returns {import("./run.mjs").Check[]} */
 export const lint = ({ tarball, project }) => [
@@ -20,7 +21,7 @@ export const lint = ({ tarball, project }) => [
     async body() {
       const attw = here("node_modules/@arethetypeswrong/cli/dist/index.js");
       // No CommonJS, and no resolution of before there were exports.
-      await run(process.execPath, [attw, tarball, "--profile", "esm-only", "--format", "ascii"], project);
+      await output([process.execPath, attw, tarball, "--profile", "esm-only", "--format", "ascii"], { cwd: project });
     },
   },
 ];

@@ -2,7 +2,7 @@
 
 import { mkdir, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { root } from "./process.mjs";
+import { root } from "./places.mjs";
 
 /** By entry. */
 export const peers = { jax: "@jax-js/jax", tfjs: "@tensorflow/tfjs-core" };

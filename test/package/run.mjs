@@ -1,13 +1,13 @@
 // The package as npm and JSR would have it: node test/package/run.mjs [contents] [lint] [types] [sizes] [jsr], by default all.
 // It is packed and installed into a project of its own. The tools come with `npm ci --prefix test/package`.
 
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { install } from "../runtimes/packed.mjs";
 import { contents } from "./contents.mjs";
 import { jsr } from "./jsr.mjs";
 import { lint } from "./lint.mjs";
-import { root, run } from "./process.mjs";
 import { sizes } from "./sizes.mjs";
 import { types } from "./types.mjs";
 
@@ -30,7 +30,7 @@ if (unknown.length > 0) throw new Error(`no group ${unknown}; there are ${Object
 let [passed, failed] = [0, 0];
 const project = await mkdtemp(join(tmpdir(), "lanestep-package-"));
 try {
-  const context = await install(project);
+  const context = await contextOf(project);
   for (const name of names) {
     for await (const check of /** @type {NonNullable<typeof groups[string]>} */ (groups[name])(context)) {
       try {
@@ -51,12 +51,9 @@ console.log(`${passed} passed, ${failed} failed`);
 if (failed > 0 || passed === 0) process.exitCode = 1;
 
 /** @returns {Promise<Context>} */
-async function install(/** @type {string} */ project) {
-  const packed = await run("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", project], root);
-  const [{ filename }] = JSON.parse(packed.stdout);
-  await writeFile(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }));
-  await run("npm", ["install", "--no-audit", "--no-fund", "--offline", `./${filename}`], project);
+async function contextOf(/** @type {string} */ project) {
+  const tarball = await install(project);
   const installed = join(project, "node_modules/lanestep");
   const manifest = JSON.parse(await readFile(join(installed, "package.json"), "utf8"));
-  return { tarball: join(project, filename), project, installed, manifest };
+  return { tarball, project, installed, manifest };
 }

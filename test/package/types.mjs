@@ -2,8 +2,9 @@
 
 import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { output } from "../runtimes/processes.mjs";
 import { linkPeers } from "./peers.mjs";
-import { here, root, run } from "./process.mjs";
+import { here, root } from "./places.mjs";
 
 /** The oldest that the README names, and the newest of each major version. */
 const compilers = ["typescript-5.7", "typescript-5", "typescript-6", "typescript-7"];
@@ -53,7 +54,7 @@ export async function* types({ project }) {
           const typeRoots = [join(root, "node_modules/@types")];
           const compilerOptions = { target: "es2022", ...strict, ...checked, typeRoots, ...options };
           await writeFile(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
-          await run(process.execPath, [join(folder, "bin/tsc"), "-p", "."], project);
+          await output([process.execPath, join(folder, "bin/tsc"), "-p", "."], { cwd: project });
         },
       };
     }

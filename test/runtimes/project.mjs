@@ -6,6 +6,7 @@ import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { makeFolder, removeFolder } from "./cleanup.mjs";
 import { goldenTexts, writeGolden } from "./golden.mjs";
+import { install } from "./packed.mjs";
 import { output } from "./processes.mjs";
 
 /**
@@ -15,15 +16,10 @@ import { output } from "./processes.mjs";
  * @property {{ kernels: string, warmed: string, loops: string }} modules files of WebAssembly, for `report` of workload.mjs
  */
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
 const here = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
 
 /** Scripts that run in engines; in the project they stand side by side. */
 const FILES = ["workload.mjs", ...["script", "golden-script", "files", "writer"].map((name) => `scripts/${name}.mjs`)];
-
-/** Runs npm or npx. @param {string} command @param {string} cwd @param {string[]} args */
-const npm = (command, cwd, ...args) =>
-  output(command, args, { cwd, env: { ...process.env, npm_config_update_notifier: "false" } });
 
 /**
  * @template T
@@ -32,26 +28,12 @@ const npm = (command, cwd, ...args) =>
 export async function inProject(body) {
   const project = makeFolder("lanestep-matrix-");
   try {
-    // What the build has left in dist/: npm ci, or npm run build, made it.
-    const packed = await npm("npm", root, "pack", "--ignore-scripts", "--json", "--pack-destination", project);
-    const [{ filename }] = JSON.parse(packed);
-    await writeFile(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }));
-    await npm("npm", project, "install", "--offline", "--no-audit", "--no-fund", `./${filename}`);
+    await install(project);
     const hashes = join("node_modules", "@noble", "hashes");
     await cp(here(hashes), join(project, hashes), { recursive: true });
     for (const file of FILES) await cp(here(file), join(project, basename(file)));
-    await npm(
-      "npx",
-      project,
-      "--no-install",
-      "lanestep",
-      "bake",
-      "workload.mjs",
-      "--export",
-      "updates",
-      "-o",
-      "loops.wasm",
-    );
+    const bake = ["npx", "--no-install", "lanestep", "bake", "workload.mjs", "--export", "updates", "-o", "loops.wasm"];
+    await output(bake, { cwd: project });
     await writeGolden(project);
     await writeFile(join(project, "golden.json"), JSON.stringify(await goldenTexts()));
     const dist = join(project, "node_modules", "lanestep", "dist");

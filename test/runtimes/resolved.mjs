@@ -17,7 +17,7 @@ const BARE = /(?<= from ")[^".][^"]*(?=")/g;
 export async function importsOf(project, ...conditions) {
   const names = [...new Set((await readWorkload(project)).match(BARE))];
   const args = [...conditions.map((name) => `--conditions=${name}`), "--input-type=module", "--eval", PRINT, ...names];
-  const stdout = await output(process.execPath, args, { cwd: project });
+  const stdout = await output([process.execPath, ...args], { cwd: project });
   /** @type {string[]} */
   const found = JSON.parse(stdout);
   return Object.fromEntries(names.map((name, i) => [name, relative(project, fileURLToPath(found[i] ?? ""))]));

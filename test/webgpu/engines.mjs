@@ -29,10 +29,14 @@ const folder = join(root, "build/webgpu");
 
 /** @type {Open} */
 async function openDeno(hear) {
-  const child = start(
-    [requireInstalled(deno), "run", "--quiet", "--no-lock", "--allow-all"],
+  const child = start([
+    requireInstalled(deno),
+    "run",
+    "--quiet",
+    "--no-lock",
+    "--allow-all",
     join(root, "test/webgpu/client.mjs"),
-  );
+  ]);
   createInterface(child.stdout).on("line", hear);
   const stderr = text(child.stderr);
   const closed = once(child, "close");

@@ -96,7 +96,7 @@ export const openFirefox = (url) =>
     const program = findFirefox();
     const lines = Object.entries(PREFERENCES).map((entry) => `user_pref(${JSON.stringify(entry).slice(1, -1)});\n`);
     await writeFile(join(profile, "user.js"), lines.join(""));
-    const stdout = await output(program, ["--version"]);
+    const stdout = await output([program, "--version"]);
     const started = start(program, ["--headless", "--no-remote", "--profile", profile, url]);
     return { ...started, version: stdout.trim().split(" ").at(-1) ?? "" };
   });
@@ -133,7 +133,7 @@ export const openWebKit = (url) =>
     const screen = await openScreen(found.screen);
     try {
       const env = { ...process.env, DISPLAY: screen.display, GDK_BACKEND: "x11", HOME: profile };
-      const stdout = await output(found.browser, ["--version"], { env });
+      const stdout = await output([found.browser, "--version"], { env });
       const started = start(found.browser, ["--private", url], env);
       const close = () => started.close().then(screen.close);
       return { ...started, close, version: stdout.trim().split(" ").at(-1) ?? "" };

@@ -117,7 +117,7 @@ async function runIn({ command, print, options = [] }, script, file) {
   const failing = "(error) => JSON.stringify({ error: String(error) + error.stack })";
   const whole = `${script}.catch(${failing})`;
   await writeFile(file, print ? `${whole}.then(${print});\n` : whole);
-  const found = await answer([...command, file], ...options);
+  const found = await answer([...command, file, ...options]);
   if ("error" in found) throw new Error(found.error);
   return found;
 }

@@ -2,16 +2,15 @@
 // What the examples' checks share: a copy of an example in the scratch project, and processes in it.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { cp, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { killedWithUs } from "../cleanup.mjs";
+import { run, start } from "../processes.mjs";
 
-/** @typedef {readonly [program: string, ...args: string[]]} Command */
+/** @typedef {import("../processes.mjs").Command} Command */
 
 /**
  * A folder of its own, in which the example runs as a user's would: `lanestep` is the project's dependency.
@@ -26,32 +25,12 @@ export async function copyOf(project, example) {
   return folder;
 }
 
-/** @param {string} cwd @param {Command} command @param {Record<string, string>} env */
-export function start(cwd, [program, ...args], env = {}) {
-  const options = { cwd, env: { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", ...env } };
-  return killedWithUs(spawn(program, args, { ...options, stdio: ["ignore", "pipe", "pipe"] }));
-}
-
-/** A process until its end. @param {string} cwd @param {Command} command @param {Record<string, string>} [env] */
-export async function run(cwd, command, env) {
-  const child = start(cwd, command, env);
-  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
-  return { stdout, stderr, code };
-}
-
-/** One that has to succeed: what it says. @param {string} cwd @param {Command} command @param {Record<string, string>} [env] */
-export async function output(cwd, command, env) {
-  const { stdout, stderr, code } = await run(cwd, command, env);
-  assert.equal(code, 0, stderr || stdout);
-  return stdout;
-}
-
 /**
  * One that has to refuse what it is given, with a sentence: no trace of a stack.
  * @param {string} cwd @param {Command} command @param {RegExp} sentence @param {Record<string, string>} [env]
  */
 export async function refusal(cwd, command, sentence, env) {
-  const { stderr, code } = await run(cwd, command, env);
+  const { stderr, code } = await run(command, { cwd, env });
   assert.match(stderr, sentence);
   assert.doesNotMatch(stderr, /^ +at /m);
   assert.equal(code, 1);
@@ -62,7 +41,7 @@ export async function refusal(cwd, command, sentence, env) {
  * @param {string} cwd @param {Command} command @param {RegExp} line @param {Record<string, string>} env
  */
 export async function startUntil(cwd, command, line, env = {}) {
-  const child = start(cwd, command, env);
+  const child = start(command, { cwd, env });
   const stderr = text(child.stderr);
   /** @type {string[]} */
   const lines = [];

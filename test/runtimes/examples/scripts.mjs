@@ -9,7 +9,8 @@ import { pipeline } from "node:stream/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { bun, deno, installed } from "../installed.mjs";
-import { copyOf, output, refusal, startUntil } from "./processes.mjs";
+import { output } from "../processes.mjs";
+import { copyOf, refusal, startUntil } from "./processes.mjs";
 
 /** @typedef {(project: string) => Promise<void>} Body */
 
@@ -25,15 +26,15 @@ async function denoCommand(/** @type {string} */ folder) {
 /** @type {Record<string, Body>} */
 export const inDeno = {
   async "its types, by its task"(project) {
-    await output(await copyOf(project, "deno"), [deno, "task", "check"]);
+    await output([deno, "task", "check"], { cwd: await copyOf(project, "deno") });
   },
 
   async "70 steps, a restart and 70 more are 140 steps, bit for bit; and it has learnt"(project) {
     const [stopped, whole] = [await copyOf(project, "deno"), await copyOf(project, "deno")];
     const task = /** @type {const} */ ([deno, "task", "train", "penguins.csv"]);
-    await output(stopped, [...task, "70"]);
-    assert.match(await output(stopped, [...task, "140"]), /^backend wasm \(linked\), from step 70 to 140$/m);
-    const said = await output(whole, [...task, "140"]);
+    await output([...task, "70"], { cwd: stopped });
+    assert.match(await output([...task, "140"], { cwd: stopped }), /^backend wasm \(linked\), from step 70 to 140$/m);
+    const said = await output([...task, "140"], { cwd: whole });
     const [, right, asked] = /^(\d+) of (\d+) penguins/m.exec(said) ?? [];
     assert.ok(Number(right) / Number(asked) > 0.9, said);
     const kept = "kept/penguins.safetensors";
@@ -47,7 +48,7 @@ export const inDeno = {
     await end("SIGKILL");
     // What is kept may be one checkpoint further than what was said.
     const last = `${Number(/^step (\d+)/.exec(lines.at(-1) ?? "")?.[1]) + 100}`;
-    for (const folder of [killed, whole]) await output(folder, command("penguins.csv", last));
+    for (const folder of [killed, whole]) await output(command("penguins.csv", last), { cwd: folder });
     const kept = "kept/penguins.safetensors";
     assert.deepEqual(await readFile(join(killed, kept)), await readFile(join(whole, kept)));
   },
@@ -65,7 +66,7 @@ export const inDeno = {
     await refusal(folder, command(project), /^Requires read access to /);
     await mkdir(join(folder, "folder"));
     await refusal(folder, command("folder"), /^folder is a folder, expected a CSV file/);
-    await output(folder, command("penguins.csv", "50"));
+    await output(command("penguins.csv", "50"), { cwd: folder });
     await truncate(join(folder, "kept/penguins.safetensors"), 200);
     await refusal(folder, command(), /is it cut off\?/);
   },
@@ -117,7 +118,7 @@ export const inBun = {
   async "its types"(project) {
     const types = installed("@types");
     const tsc = fileURLToPath(new URL("../../../node_modules/typescript/bin/tsc", import.meta.url));
-    await output(await copyOf(project, "bun"), [NODE, tsc, "-p", ".", "--typeRoots", types]);
+    await output([NODE, tsc, "-p", ".", "--typeRoots", types], { cwd: await copyOf(project, "bun") });
   },
 
   async "50 requests, a kill and 50 more are 100 requests, bit for bit; and it has learnt"(project) {
@@ -201,8 +202,11 @@ export const inNode = {
     assert.equal(await end("SIGINT"), 130);
     const stopped = /^stopped in pass (\d+), after batch \d+, kept in stopped; start again to go on$/;
     const passes = Number(stopped.exec(lines.at(-1) ?? "")?.[1]) + 3;
-    assert.match(await output(folder, command(passes, "stopped")), /^backend wasm \(linked\), from pass [1-9]/m);
-    const said = await output(folder, command(passes, "whole"));
+    assert.match(
+      await output(command(passes, "stopped"), { cwd: folder }),
+      /^backend wasm \(linked\), from pass [1-9]/m,
+    );
+    const said = await output(command(passes, "whole"), { cwd: folder });
     const [, right, asked] = /^(\d+) of (\d+) digits/m.exec(said) ?? [];
     assert.ok(Number(right) / Number(asked) > 0.85, said);
     assert.deepEqual(await readFile(join(folder, "stopped")), await readFile(join(folder, "whole")));
@@ -211,7 +215,7 @@ export const inNode = {
   async "a stop in the middle of a step: a pass and another start come to the bits of two passes"(project) {
     const folder = await copyOf(project, "node-stream");
     const train = (/** @type {string} */ passes, /** @type {string} */ name) =>
-      output(folder, [NODE, "main.js", "--passes", passes, "--checkpoint", name]);
+      output([NODE, "main.js", "--passes", passes, "--checkpoint", name], { cwd: folder });
     // A pass is 93 batches, a step four.
     assert.match(await train("1", "stopped"), /^passes: 1, steps: 23,/m);
     await train("2", "stopped");
@@ -292,7 +296,7 @@ export const inNode = {
       );
     await cannotGoOn(".", "EISDIR: .*");
     await cannotGoOn("main.js", "the first 8 bytes promise .*");
-    await output(folder, [NODE, "main.js", "--passes", "1", "--checkpoint", "kept"]);
+    await output([NODE, "main.js", "--passes", "1", "--checkpoint", "kept"], { cwd: folder });
     const kept = await readFile(join(folder, "kept"), "latin1");
     for (const [name, value] of Object.entries({ pass: "1", batch: "0" })) {
       for (const other of ["x", "-", " "]) {

@@ -6,7 +6,8 @@ import { existsSync } from "node:fs";
 import { cp, mkdir, readdir, readFile, realpath, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { output, startUntil } from "./processes.mjs";
+import { output } from "../processes.mjs";
+import { startUntil } from "./processes.mjs";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const NODE = process.execPath;
@@ -65,13 +66,13 @@ export const digitsInTensorFlow = {
     const folder = await placed(project, "tfjs-digits");
     const command = (/** @type {string} */ name) =>
       /** @type {const} */ ([NODE, "main.js", "--epochs", "2", "--folder", name]);
-    const whole = await output(folder, command("whole"));
+    const whole = await output(command("whole"), { cwd: folder });
     const [, right, asked] = /^(\d+) of (\d+) digits/m.exec(whole) ?? [];
     // Four seeds of the kernels gave 96.3 to 97.1 %.
     assert.ok(Number(right) / Number(asked) > 0.94, whole);
     const { end } = await startUntil(folder, command("stopped"), /^epoch 1\/2, step 125: /);
     await end("SIGKILL");
-    const rest = await output(folder, command("stopped"));
+    const rest = await output(command("stopped"), { cwd: folder });
     assert.match(rest, /, from epoch 2$/m);
     assert.equal(rest.split("\n").at(-2)?.replace("stopped", "whole"), whole.split("\n").at(-2));
     const weights = (/** @type {string} */ name) => readFile(join(folder, name, "weights-2.bin"));
@@ -94,7 +95,7 @@ export const languageInTensorFlow = {
     project,
   ) {
     const folder = await placed(project, "tfjs-language");
-    const said = await output(folder, [NODE, "main.js", "main.js"]);
+    const said = await output([NODE, "main.js", "main.js"], { cwd: folder });
     /** Percents before and after. @param {string} name */
     const right = (name) => {
       const [, before, after] = new RegExp(`^${name} +\\d+ +([\\d.]+) % +([\\d.]+) %`, "m").exec(said) ?? [];
@@ -106,7 +107,7 @@ export const languageInTensorFlow = {
     assert.ok(known.before > 75 && known.after > known.before - 1.5, said);
 
     const answer = /^(\w+) \(([\d.]+)\)/m;
-    const [, language, sure] = answer.exec(await output(folder, [NODE, "--eval", OWN_ANSWER])) ?? [];
+    const [, language, sure] = answer.exec(await output([NODE, "--eval", OWN_ANSWER], { cwd: folder })) ?? [];
     const [, ours, ourSure] = /^main\.js: (\w+) \(([\d.]+)\)/m.exec(said) ?? [];
     assert.equal(ours, language);
     assert.ok(Math.abs(Number(ourSure) - Number(sure)) < 0.001, `${ourSure}, expected ${sure}`);

@@ -8,9 +8,10 @@ import { createServer, request } from "node:http";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { output } from "../processes.mjs";
 import { inWorker } from "../workers/workerd.mjs";
 import { bundleByWrangler } from "../workers/wrangler.mjs";
-import { copyOf, output } from "./processes.mjs";
+import { copyOf } from "./processes.mjs";
 
 /** @typedef {{ item: readonly string[], clicked: boolean }} Sample */
 /** @typedef {{ count: number, likely: number }} Learnt */
@@ -20,7 +21,7 @@ async function bakedCopy(project) {
   const folder = await copyOf(project, "worker");
   await mkdir(join(folder, "readers"));
   const cli = join(project, "node_modules/lanestep/dist/cli.js");
-  await output(folder, [process.execPath, cli, "bake", "chain.mjs"]);
+  await output([process.execPath, cli, "bake", "chain.mjs"], { cwd: folder });
   const config = await readFile(join(folder, "config.capnp"), "utf8");
   const found = config.replaceAll("../../dist/", "../node_modules/lanestep/dist/");
   assert.notEqual(found, config);

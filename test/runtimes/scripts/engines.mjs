@@ -21,13 +21,13 @@ const scripts = (engine, command, { files = false }) =>
   async function* ({ project }) {
     const [program = ""] = command;
     requireInstalled(program);
-    const version = (await run([program], "--version")).stdout.replace(/^\D*/, "").split(/\s/)[0] ?? "";
+    const version = (await run([program, "--version"])).stdout.replace(/^\D*/, "").split(/\s/)[0] ?? "";
     const place = { engine, version, where: "script", paths: /** @type {const} */ (["linked", "warmed", "tiles"]) };
-    yield answer(command, join(project, "script.mjs")).then(
+    yield answer([...command, join(project, "script.mjs")]).then(
       (report) => ({ ...place, ...report }),
       (error) => ({ ...place, error: wordsOf(error) }),
     );
-    yield checkGolden(answer([...command, join(project, "golden-script.mjs")], join(project, "golden.json")));
+    yield checkGolden(answer([...command, join(project, "golden-script.mjs"), join(project, "golden.json")]));
     if (files) yield* filesIn(command, project);
   };
 

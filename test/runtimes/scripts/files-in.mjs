@@ -29,7 +29,7 @@ const endings = {
     await writeFile(path, Buffer.alloc(SIZE, 7));
     const chunks = [0, 1, 2, 31, 62, 63];
     for (const chunk of chunks) {
-      const { signal, stderr } = await run(writer, path, "kill", String(chunk));
+      const { signal, stderr } = await run([...writer, path, "kill", String(chunk)]);
       assert.equal(signal, "SIGKILL", stderr);
       assert.equal(await wholeByte(path), 7);
     }
@@ -42,7 +42,7 @@ const endings = {
     await writeFile(path, Buffer.alloc(SIZE));
     const bytes = new Set();
     for (let round = 0; round < 30; round++) {
-      const child = start(writer, path, "loop");
+      const child = start([...writer, path, "loop"]);
       const stderr = text(child.stderr);
       const closed = once(child, "close");
       await Promise.race([once(child.stdout, "data"), closed]);
@@ -59,7 +59,7 @@ const endings = {
     await writeFile(path, Buffer.alloc(SIZE, 7));
     // A limit in the middle of the one chunk: its first write is cut short, the next one fails.
     const limited = ["sh", "-c", 'trap "" XFSZ; ulimit -f 601; exec "$@"', "sh", ...writer];
-    const { stdout, stderr } = await run(limited, path, "once");
+    const { stdout, stderr } = await run([...limited, path, "once"]);
     assert.match(stdout, /^cannot write ".*file": .*file too large/i, stderr);
     assert.equal(await wholeByte(path), 7);
     assert.deepEqual(await readdir(folder), ["file"]);
@@ -72,7 +72,7 @@ const endings = {
  * @returns {AsyncGenerator<import("../run.mjs").Check>}
  */
 export async function* filesIn(command, project) {
-  const { stdout, stderr, code } = await run(command, join(project, "files.mjs"));
+  const { stdout, stderr, code } = await run([...command, join(project, "files.mjs")]);
   const lines = stdout.trimEnd().split("\n");
   const isWhole = code === 0 && lines.at(-1) === "end";
   yield* lines.flatMap((line) => (line.startsWith("{") ? [JSON.parse(line)] : []));

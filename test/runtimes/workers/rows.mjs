@@ -52,7 +52,7 @@ const WAYS = [
 /** @param {import("../run.mjs").Context} context @returns {AsyncGenerator<Check | Row>} */
 export async function* workerdRows({ project }) {
   const workerd = await findWorkerd();
-  const stdout = await output(workerd, ["--version"]);
+  const stdout = await output([workerd, "--version"]);
   for (const [i, { where, conditions, ask: path, paths }] of WAYS.entries()) {
     const row = { engine: "workerd", version: stdout.trim().split(" ").at(-1) ?? "", where, paths };
     try {

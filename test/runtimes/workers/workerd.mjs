@@ -91,7 +91,7 @@ async function checkBaked(project) {
   await writeFile(join(folder, "config.capnp"), configOf(modules, "2025-01-01"));
   const cli = join(project, "node_modules/lanestep/dist/cli.js");
   const bake = (/** @type {string[]} */ ...args) =>
-    output(process.execPath, [cli, "bake", "baked.mjs", ...args], { cwd: folder });
+    output([process.execPath, cli, "bake", "baked.mjs", ...args], { cwd: folder });
   await bake();
   await bake("--export", "other", "--out", "other.wasm");
   /** @type {typeof import("./baked.mjs")} */

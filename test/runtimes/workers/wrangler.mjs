@@ -65,7 +65,7 @@ const OFFLINE = {
 export async function bundleByWrangler(folder, out) {
   const args = [installed("wrangler/bin/wrangler.js"), "deploy", "--dry-run", "--outdir", out];
   // It wants a newer Node than the library does.
-  await output(nodeOf(26), args, { cwd: folder, env: { ...process.env, ...OFFLINE } });
+  await output([nodeOf(26), ...args], { cwd: folder, env: OFFLINE });
 }
 
 /** The configuration of what a bundler made: the script is what is no WebAssembly. */
@@ -95,7 +95,7 @@ export async function* inWrangler({ project }) {
   await mkdir(folder, { recursive: true });
   for (const name of [WORKER, CHAINS]) await copyFile(here(name), join(folder, name));
   const bake = [join(project, "node_modules/lanestep/dist/cli.js"), "bake", CHAINS, "--export", "own"];
-  await output(process.execPath, [...bake, "--out", "own.wasm"], { cwd: folder });
+  await output([process.execPath, ...bake, "--out", "own.wasm"], { cwd: folder });
   /** @type {typeof import("./unconfigured.mjs")} */
   const { run, start } = await import(pathToFileURL(join(folder, CHAINS)).href);
 

@@ -15,7 +15,7 @@ const from = (/** @type {string} */ file) => new URL(`../../../../examples/${fil
 async function prepare(folder, checkpoint) {
   const call = [join(folder, "public"), checkpoint].map((each) => JSON.stringify(each)).join(", ");
   const code = `import { prepare } from ${JSON.stringify(from("browser/prepare.js").href)}; await prepare(${call});`;
-  return output(process.execPath, ["--input-type=module", "--eval", code]);
+  return output([process.execPath, "--input-type=module", "--eval", code]);
 }
 
 /** @type {Record<string, (folder: string, checkpoint: string) => Promise<void>>} */
@@ -48,7 +48,7 @@ export function* preparingChecks() {
         try {
           const checkpoint = join(folder, "trained.safetensors");
           const options = ["--epochs", "1", "--batch", "8000", "--save", checkpoint];
-          await output(process.execPath, [fileURLToPath(from("digits/main.js")), ...options]);
+          await output([process.execPath, fileURLToPath(from("digits/main.js")), ...options]);
           await check(folder, checkpoint);
         } finally {
           await removeFolder(folder);
