@@ -96,12 +96,11 @@ function givenModules(program: Program, options: InitOptions): Given {
   const { module = imported?.module ?? null, kernels = imported?.kernels ?? null, stats } = options;
   if (kernels) readStamp(kernels, "kernels");
   // With statistics `step()` runs the loops of `update()`; otherwise those are wanted later.
-  const { apply, emit } = loopsOf(program);
-  const wanted = stats ? emit : apply;
+  const wanted = stats ? [...ofUpdate(program), "apply"] : ofStep(program);
   if (!module) return { module, kernels, missing: wanted };
   const bakedFor = readStamp(module, "module");
   const given = new Set(WebAssembly.Module.exports(module).map(({ name }) => name));
-  const all = new Set([...wanted, ...emit]);
+  const all = new Set([...wanted, ...ofUpdate(program), "apply"]);
   const missing = [...all].filter((loop) => !given.has(loop));
   if (bakedFor && missing.length > 0) {
     throw new Error(
@@ -126,8 +125,9 @@ function pathOf({ module, kernels, missing }: Given): Code["path"] {
   return "linked";
 }
 
-/** Made once for all optimizers of a program. */
-const loopsOf = once(({ groups }: Program) => {
-  const of = (sink: "apply" | "emit") => [...new Set(groups.flatMap((group) => signaturesOf(group, sink)))];
-  return { apply: of("apply"), emit: [...of("emit"), "apply"] };
-});
+const loopsOf = (sink: "apply" | "emit") =>
+  once(({ groups }: Program) => [...new Set(groups.flatMap((group) => signaturesOf(group, sink)))]);
+
+/** Of `step()`, and of `update()`; made once for all optimizers of a program. */
+const ofStep = loopsOf("apply");
+const ofUpdate = loopsOf("emit");

@@ -78,8 +78,16 @@ export const readsParameters = (token: Token): boolean => codeOf(token).includes
 
 /** How many slot pointers and constants a token takes. */
 export function arity(token: Token): { slots: number; constants: number } {
-  const count = (letter: string) => new Set(codeOf(token).match(new RegExp(`${letter}.`, "g"))).size;
+  const names = new Set(pairsOf(codeOf(token)));
+  const count = (letter: string) => [...names].filter((name) => name[0] === letter).length;
   return { slots: count("s"), constants: count("k") };
+}
+
+/** Two letters each: a byte in hexadecimal, or a place. */
+function pairsOf(code: string): string[] {
+  const pairs: string[] = [];
+  for (let at = 0; at < code.length; at += 2) pairs.push(code.slice(at, at + 2));
+  return pairs;
 }
 
 function unknown(part: string): never {
@@ -185,7 +193,7 @@ function linkLoop(signature: string): wasm.FunctionCode {
     // asc lets a body overwrite its parameters: p and the constants are wanted again, so such a one gets a copy.
     const place = (name: string, source: number) => {
       places[name] = source;
-      if (!new RegExp(`2[12]${name}`).test(body)) return;
+      if (!body.includes(`21${name}`) && !body.includes(`22${name}`)) return;
       places[name] = local(wasm.V128);
       result.push(...wasm.get(source), ...wasm.set(places[name]));
     };
@@ -196,8 +204,8 @@ function linkLoop(signature: string): wasm.FunctionCode {
     own.forEach((pointer, i) => {
       places[`s${i}`] = pointer;
     });
-    for (const pair of body.match(/../g)!) {
-      if (/^[\da-f]/.test(pair)) result.push(parseInt(pair, 16));
+    for (const pair of pairsOf(body)) {
+      if (pair < "g") result.push(parseInt(pair, 16));
       else if (pair[0] === "o") result.push(~parseInt(pair[1]!, 36));
       else {
         places[pair] ??= local(wasm.V128);

@@ -42,7 +42,8 @@ export const sameShape = (a: readonly number[], b: readonly number[]): boolean =
 export const displayShape = (shape: readonly number[]): string => (shape.length ? shape.join("×") : "a scalar");
 
 function isNumericArray(value: unknown): value is NumericArray {
-  return ArrayBuffer.isView(value) && !(value instanceof DataView) && !/^(Big|Data)/.test(tagOf(value));
+  const name = ArrayBuffer.isView(value) ? tagOf(value) : "";
+  return name.endsWith("Array") && !name.startsWith("Big");
 }
 
 function isShape(value: unknown): value is readonly number[] {
