@@ -14,6 +14,8 @@
 //
 // One that begins with a kernel's name (`centralize`) goes row by row: its block begins with the bytes of a row, whole lines,
 // and a loop around that above reads a row for its constant, then once more, from the first-level cache, for all the rest.
+// (By the kernel and a scratch plane, at 16 M: 2.3 times as long before scale, 1.3 before adam. The same 1,024 elements at a
+// time gained as much before scale, and took 1.3 times as long before adam, as each call begins new streams of memory.)
 //
 // Token by token, not vector by vector: a vector's roots and divisions wait for one another, and a processor overlaps
 // them with those of the next vector where these are near; eight rules took three times as long.

@@ -1,5 +1,7 @@
 import type * as bodies from "../generated/bodies.ts";
 
+export type BodyName = keyof typeof bodies;
+
 /**
  * What one linked loop does to every element, in order:
  *
@@ -16,7 +18,6 @@ import type * as bodies from "../generated/bodies.ts";
  * Joined by `|`, tokens are the signature of a loop: `clip|adam|decay|apply`. It names the loop in the cache, in
  * modules linked ahead of time, and in profilers.
  */
-export type BodyName = keyof typeof bodies;
 export type Token = "scale" | "decay" | BodyName;
 export type Sink = "store" | "add" | "apply";
 
