@@ -137,7 +137,7 @@ export interface CustomRule extends Entry<Record<never, never>> {
   readonly save: typeof savedCustom;
 }
 
-/** Lets what stands behind it in the chain run in this step, or not: see src/program/steps.ts. */
+/** Lets what stands behind it in the chain run in this step, or not: see src/program/runner.ts. */
 export interface GateRule<Spec extends OptionSpec, Slot extends string = never> extends Entry<Spec, Slot> {
   readonly kind: "gate";
   readonly gate: "accumulate" | "skip";
