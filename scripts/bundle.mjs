@@ -1,7 +1,9 @@
+import { join } from "node:path";
 import nodeResolve from "@rollup/plugin-node-resolve";
 import terser from "@rollup/plugin-terser";
 import MagicString from "magic-string";
 import { rollup } from "rollup";
+import { calledAtFirst, compileAtOnce } from "./at-once.mjs";
 import { pureConstants } from "./pure.mjs";
 
 /** What the package exports; parts that several entries share, and those loaded on demand, become files of their own. */
@@ -98,26 +100,31 @@ export async function bundle(input, dir) {
       throw new Error(warning.message);
     },
   });
-  await build.write({
-    dir,
-    format: "es",
-    entryFileNames: "[name].js",
-    chunkFileNames: "[name].js",
-    // What the default entry needs at once is one file, whatever the other entries share with it.
-    manualChunks: (id, { getModuleInfo }) => (isNeededBy(input.index ?? "", id, getModuleInfo) ? "core" : undefined),
-    sourcemap: true,
-    plugins: [
-      dataLast(),
-      minify({
-        module: true,
-        ecma: 2020,
-        keep_classnames: /^(Optimizer|Update)$/, // what a console shows
-        format: { max_line_len: 1600 }, // an engine shows the line that threw
-        compress: { passes: 3, pure_getters: true, unsafe_arrows: true, unsafe_methods: true },
-      }),
-      letInFunctions(),
-      pureConstants(),
-    ],
-  });
+  /** @param {import("rollup").OutputPlugin[]} last */
+  const write = (...last) =>
+    build.write({
+      dir,
+      format: "es",
+      entryFileNames: "[name].js",
+      chunkFileNames: "[name].js",
+      // What the default entry needs at once is one file, whatever the other entries share with it.
+      manualChunks: (id, { getModuleInfo }) => (isNeededBy(input.index ?? "", id, getModuleInfo) ? "core" : undefined),
+      sourcemap: true,
+      plugins: [
+        dataLast(),
+        minify({
+          module: true,
+          ecma: 2020,
+          keep_classnames: /^(Optimizer|Update)$/, // what a console shows
+          format: { max_line_len: 1600 }, // an engine shows the line that threw
+          compress: { passes: 3, pure_getters: true, unsafe_arrows: true, unsafe_methods: true },
+        }),
+        letInFunctions(),
+        pureConstants(),
+        ...last,
+      ],
+    });
+  await write();
+  if (input.index) await write(compileAtOnce(calledAtFirst(join(dir, "index.js"))));
   await build.close();
 }
