@@ -95,7 +95,8 @@ function readBody(r, type) {
   const start = r.at;
   const marks = new Map();
   const mark = (/** @type {string} */ letter, /** @type {number} */ value) => {
-    if (value > 35) throw new Error("an index or an offset of a body takes more than one digit");
+    // Further ones are k and s, which the linker would take for the letters of places.
+    if (value > 19) throw new Error("an index or an offset of a body is past the digit j");
     marks.set(r.at - 1 - start, letter + value.toString(36));
   };
   // p that is set first is a spare local of the compiler's.

@@ -80,8 +80,12 @@ export const readsParameters = (token: Token): boolean => codeOf(token).includes
 
 /** How many slot pointers and constants a token takes. */
 export function arity(token: Token): { slots: number; constants: number } {
-  const names = new Set(pairsOf(codeOf(token)));
-  const count = (letter: string) => [...names].filter((name) => name[0] === letter).length;
+  const code = codeOf(token);
+  const count = (letter: string) => {
+    let n = 0;
+    while (code.includes(letter + n)) n++;
+    return n;
+  };
   return { slots: count("s"), constants: count("k") };
 }
 
@@ -123,28 +127,32 @@ function linkLoop(signature: string): wasm.FunctionCode {
   const parameters = VECTORS.map(() => local(wasm.V128));
 
   // What is done once, then in the loop the pointers, and what is done for each vector.
-  const once: wasm.Code = [];
-  const pointers: wasm.Code = [];
-  const line: wasm.Code = [];
+  const once: wasm.Code[] = [];
+  const pointers: wasm.Code[] = [];
+  const line: wasm.Code[] = [];
   const forEachVector = (code: wasm.Code) => {
+    const places: number[] = [];
+    for (let at = 0; at < code.length; at++) if (code[at]! < 0) places.push(at);
     for (const vector of VECTORS) {
-      for (const byte of code) {
-        if (byte >= 0) line.push(byte);
-        else if (byte === U) line.push(us[vector]!);
-        else line.push(byte === PARAMETER ? parameters[vector]! : ~byte + VECTOR * vector);
+      const own = code.slice();
+      for (const at of places) {
+        const place = code[at]!;
+        if (place === U) own[at] = us[vector]!;
+        else own[at] = place === PARAMETER ? parameters[vector]! : ~place + VECTOR * vector;
       }
+      line.push(own);
     }
   };
   const pointer = (base: number): number => {
     const at = local(wasm.I32);
-    pointers.push(...wasm.get(base), ...wasm.get(i), ...wasm.i32Add, ...wasm.set(at));
+    pointers.push(wasm.get(base), wasm.get(i), wasm.i32Add, wasm.set(at));
     return at;
   };
   let cell = 0;
   const fromBlock = (count: number, type: number, load: (offset: number) => wasm.Code): number[] =>
     Array.from({ length: count }, () => {
       const register = local(type);
-      once.push(...wasm.get(block), ...load(cell), ...wasm.set(register));
+      once.push(wasm.get(block), load(cell), wasm.set(register));
       cell += CELL;
       return register;
     });
@@ -153,51 +161,51 @@ function linkLoop(signature: string): wasm.FunctionCode {
   const loadParameter = (): wasm.Code => {
     if (P !== null) return [];
     P = pointer(p);
-    return [...wasm.get(P), ...wasm.load, ...setParameter];
+    return wasm.get(P).concat(wasm.load, setParameter);
   };
 
-  forEachVector([...wasm.get(pointer(x)), ...wasm.load, ...setU]);
+  forEachVector(wasm.get(pointer(x)).concat(wasm.load, setU));
   let last: number = end;
-  const row: wasm.Code = [];
+  const row: wasm.Code[] = [];
   if (head) {
     const [bytes] = fromBlock(1, wasm.I32, wasm.loadI32) as [number];
     const [a] = fromBlock(1, wasm.V128, wasm.loadSplat) as [number];
     const constant = local(wasm.V128);
     last = local(wasm.I32);
-    const address = (offset: number) => [...wasm.get(x), ...wasm.get(offset), ...wasm.i32Add];
-    row.push(...wasm.get(i), ...wasm.get(bytes), ...wasm.i32Add, ...wasm.set(last));
-    row.push(...head.constant({ begin: address(i), end: address(last), bytes, a }, local), ...wasm.set(constant));
-    forEachVector([...bodyCode(head.code, [a, constant], []), ...setU]);
+    const address = (offset: number) => wasm.get(x).concat(wasm.get(offset), wasm.i32Add);
+    row.push(wasm.get(i), wasm.get(bytes), wasm.i32Add, wasm.set(last));
+    row.push(head.constant({ begin: address(i), end: address(last), bytes, a }, local), wasm.set(constant));
+    forEachVector(bodyCode(head.code, [a, constant], []).concat(setU));
   }
   for (const token of tokens) {
     const { slots, constants } = arity(token);
     const own = fromBlock(slots, wasm.I32, wasm.loadI32).map(pointer);
     const registers = fromBlock(constants, wasm.V128, wasm.loadSplat);
     const first = readsParameters(token) ? loadParameter() : [];
-    forEachVector([...first, ...bodyCode(codeOf(token), registers, own), ...setU]);
+    forEachVector(first.concat(bodyCode(codeOf(token), registers, own), setU));
   }
   if (sink === "apply") {
     const first = loadParameter();
-    forEachVector([...first, ...wasm.get(P!), ...getParameter, ...getU, ...wasm.add, ...wasm.store]);
+    forEachVector(first.concat(wasm.get(P!), getParameter, getU, wasm.add, wasm.store));
   } else if (sink === "store" || sink === "add") {
     const OUT = wasm.get(pointer(out));
-    const sum = sink === "add" ? [...OUT, ...wasm.load, ...getU, ...wasm.add] : getU;
-    forEachVector([...OUT, ...sum, ...wasm.store]);
+    const sum = sink === "add" ? OUT.concat(wasm.load, getU, wasm.add) : getU;
+    forEachVector(OUT.concat(sum, wasm.store));
   } else unknown(sink);
-  const lines = wasm.loop.concat(pointers, line, wasm.advance(i), wasm.get(last), wasm.repeat);
-  const rows = head ? wasm.loop.concat(row, lines, wasm.get(i), wasm.get(end), wasm.repeat) : lines;
-  return { name: signature, locals, code: once.concat(rows) };
+  const lines = wasm.loop.concat(...pointers, ...line, wasm.advance(i), wasm.get(last), wasm.repeat);
+  const rows = head ? wasm.loop.concat(...row, lines, wasm.get(i), wasm.get(end), wasm.repeat) : lines;
+  return { name: signature, locals, code: ([] as wasm.Code).concat(...once, rows) };
 
   /** Leaves the body's result on the stack: its code, with its locals put in their places. */
   function bodyCode(body: string, registers: readonly number[], own: readonly number[]): wasm.Code {
-    const result: wasm.Code = [];
+    let result: wasm.Code = [];
     const places: Record<string, number> = { x0: U };
     // asc lets a body overwrite its parameters: p and the constants are wanted again, so such a one gets a copy.
     const place = (name: string, source: number) => {
       places[name] = source;
       if (!body.includes(`21${name}`) && !body.includes(`22${name}`)) return;
       places[name] = local(wasm.V128);
-      result.push(...wasm.get(source), ...wasm.set(places[name]));
+      result = result.concat(wasm.get(source), wasm.set(places[name]));
     };
     place("p0", PARAMETER);
     registers.forEach((register, i) => {
