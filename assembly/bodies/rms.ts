@@ -2,11 +2,13 @@
 
 import { squared, toward } from "../lanes";
 
-/** Two roots and a division: one root of the quotient would lose its digits where x² is very large. */
+/** √(2^24·a / b) · 2^−12 for √a / √b: one root less, and no digit is lost where b is as large as it can be. */
 export function adadelta(x: v128, p: v128, eG: usize, eX: usize, rho: v128, rest: v128, eps: v128): v128 {
   const g = squared(v128.load(eG), x, rho, rest);
   const before = v128.load(eX);
-  const y = f32x4.mul(f32x4.div(f32x4.sqrt(f32x4.add(before, eps)), f32x4.sqrt(f32x4.add(g, eps))), x);
+  const a = f32x4.mul(f32x4.add(before, eps), f32x4.splat(<f32>(1 << 24)));
+  const root = f32x4.sqrt(f32x4.div(a, f32x4.add(g, eps)));
+  const y = f32x4.mul(f32x4.mul(root, f32x4.splat(1 / <f32>(1 << 12))), x);
   v128.store(eG, g);
   v128.store(eX, squared(before, y, rho, rest));
   return y;

@@ -30,7 +30,8 @@ export const bodies: Readonly<Record<BodyName, Body>> = {
     const [rho, rest, eps] = constants as Numbers;
     const g = squared(eG![at]!, x, rho, rest);
     const before = eX![at]!;
-    const y = f(f(f(Math.sqrt(f(before + eps))) / f(Math.sqrt(f(g + eps)))) * x);
+    const root = f(Math.sqrt(f(f(f(before + eps) * 2 ** 24) / f(g + eps))));
+    const y = f(f(root * 2 ** -12) * x);
     eG![at] = g;
     eX![at] = squared(before, y, rho, rest);
     return y;
