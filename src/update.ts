@@ -4,12 +4,12 @@ import type { AutoInitOptions, GpuInitOptions } from "./backends/webgpu/types.ts
 import { type Plan as CarryPlan, carry, planCarry, type Source } from "./optimizer/carry.ts";
 import { copyPlain } from "./optimizer/custom.ts";
 import { Optimizer } from "./optimizer/optimizer.ts";
+import { Parts } from "./optimizer/parts.ts";
 import { type Plan, planOf } from "./optimizer/plan.ts";
 import { PlaneViews, writeLeaves } from "./optimizer/views.ts";
 import { flag, object, option, readOptions } from "./options.ts";
 import { type Chain, placeRules } from "./program/chain.ts";
 import { groupLeaves, type Program, programOf } from "./program/program.ts";
-import { Runner } from "./program/runner.ts";
 import { type Host, newHost, StepValues } from "./program/values.ts";
 import { show, tagOf } from "./show.ts";
 import { readTree, type Tree } from "./tree/layout.ts";
@@ -197,14 +197,12 @@ export class Update {
     const host = plan?.host ?? newHost(program.chain);
     const values = program.groups.map((group, g) => new StepValues(group, program.births[g]!, host));
     const engine = createEngine(program, values, options);
-    const views = new PlaneViews(program, engine);
     // Views that are not kept: most optimizers of thousands are never asked for them.
-    writeLeaves(new PlaneViews(program, engine).leaves("params"), found);
+    const views = new PlaneViews(program, engine);
+    writeLeaves(views.leaves("params"), found);
     const carried = source ? carry(program, views, source) : null;
     beginState(program, views, host, source);
-    const runner = new Runner(program, engine, values, host);
-    const keepsUpdates = options.stats === true;
-    return new Optimizer<T>({ program, host, values, engine, views, runner, keepsUpdates }, carried);
+    return new Optimizer<T>(new Parts(program, engine, values, host, options.stats === true), carried);
   }
 }
 

@@ -9,7 +9,7 @@
 import { isControl } from "../control.ts";
 import { type CountedGroup, countedGroups } from "../optimizer/ages.ts";
 import { mapValues, paramName, stateName } from "../optimizer/carry.ts";
-import type { OptimizerParts } from "../optimizer/optimizer.ts";
+import type { Parts } from "../optimizer/parts.ts";
 import { option, readOptions } from "../options.ts";
 import { isPlainObject, show } from "../show.ts";
 import type { AddTensor } from "./custom.ts";
@@ -51,7 +51,7 @@ export interface SavedHost {
 
 /** The file of an optimizer as it is now: a header, and views of the planes. */
 export function checkpointOf(
-  { program, host, views }: Pick<OptimizerParts, "program" | "host" | "views">,
+  { program, host, views }: Pick<Parts, "program" | "host" | "views">,
   caller: string,
   options: SaveOptions,
 ): { chunks: Uint8Array<ArrayBuffer>[]; size: number } {

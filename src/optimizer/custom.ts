@@ -3,12 +3,12 @@
 import { isPlainObject } from "../show.ts";
 import { matchTree } from "../tree/layout.ts";
 import type { CustomRule } from "../updates/rule.ts";
-import type { OptimizerParts } from "./optimizer.ts";
+import type { Parts } from "./parts.ts";
 import { writeLeaves } from "./views.ts";
 
 /** A user's function may throw in the middle of a step: then the state is put back, as if it had not begun. */
-export function runCustom(parts: OptimizerParts, sink: "apply" | "emit"): boolean {
-  const { program, engine, host, views, runner } = parts;
+export function runCustom(parts: Parts, sink: "apply" | "emit"): boolean {
+  const { program, engine, host, views } = parts;
   const spans = program.slots.flatMap((_, slot) => engine.spans(slot));
   const before = spans.map((span) => span.slice());
   const states = [...host.custom];
@@ -26,7 +26,7 @@ export function runCustom(parts: OptimizerParts, sink: "apply" | "emit"): boolea
       }
       states[rule] = copyPlain(state);
     };
-    const changed = runner.run(sink, call);
+    const changed = parts.run(sink, call);
     host.custom = states;
     return changed;
   } catch (error) {

@@ -1,13 +1,11 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
-import type { BackendInfo, Engine } from "../backends/backend.ts";
+import type { BackendInfo } from "../backends/backend.ts";
 import { joinChunks } from "../checkpoint/safetensors.ts";
 import { checkpointOf, type SaveOptions } from "../checkpoint/save.ts";
 import { DisposedError, NonFiniteError, StateError } from "../errors.ts";
 import { readOptions } from "../options.ts";
-import type { Program } from "../program/program.ts";
-import type { Runner } from "../program/runner.ts";
-import type { Host, StepValues } from "../program/values.ts";
+import type { Host } from "../program/values.ts";
 import { show } from "../show.ts";
 import { matchTree } from "../tree/layout.ts";
 import { displayPath } from "../tree/path.ts";
@@ -17,9 +15,10 @@ import type { Told } from "../updates/rule.ts";
 import type { CarryReport, Source } from "./carry.ts";
 import { copyPlain } from "./custom.ts";
 import { sourceOf } from "./from.ts";
+import type { Parts } from "./parts.ts";
 import { type Stats, statsOf, toldSpec } from "./stats.ts";
 import { swapAverage } from "./swap-average.ts";
-import { isFrozen, type PlaneViews, stateTree, writeLeaves } from "./views.ts";
+import { isFrozen, stateTree, writeLeaves } from "./views.ts";
 
 /**
  * State of one rule: by slot, views with the keys of the parameters. `{}` for a rule without state; of a partition by
@@ -38,17 +37,6 @@ export interface LoadOptions {
   readonly strict?: boolean | undefined;
 }
 
-/** What an optimizer is made of: no part of the interface. */
-export interface OptimizerParts {
-  readonly program: Program;
-  readonly host: Host;
-  readonly values: readonly StepValues[];
-  readonly engine: Engine;
-  readonly views: PlaneViews;
-  readonly runner: Runner;
-  readonly keepsUpdates: boolean;
-}
-
 /** Why `step()` and its like are refused: something else is under way. */
 type Phase = "ready" | "updated" | "running" | "averaged" | "saving";
 
@@ -65,14 +53,14 @@ export class Optimizer<T = unknown> {
   readonly carried: CarryReport | null;
   readonly #host: Host;
   /** Null after `dispose()`, so that only views hold the memory. */
-  #parts: OptimizerParts | null;
+  #parts: Parts | null;
   #phase: Phase = "ready";
   /** Whether `update()` left updates that count as a step. */
   #changed = false;
   #state: readonly RuleState<T>[] | null = null;
 
   /** @internal */
-  constructor(parts: OptimizerParts, carried: CarryReport | null) {
+  constructor(parts: Parts, carried: CarryReport | null) {
     this.#parts = parts;
     this.#host = parts.host;
     this.backend = parts.engine.backend;
@@ -126,7 +114,7 @@ export class Optimizer<T = unknown> {
    */
   step(...given: readonly [grads?: Gradients<T>, told?: Told]): boolean {
     const changed = this.#run("step", given, "apply");
-    const { failure } = this.#living().runner;
+    const { failure } = this.#living();
     if (changed) this.#host.count += 1;
     if (failure) throw new NonFiniteError(failure);
     return changed;
@@ -140,7 +128,7 @@ export class Optimizer<T = unknown> {
    */
   update(...given: readonly [grads?: Gradients<T>, told?: Told]): Views<T> {
     this.#changed = this.#run("update", given, "emit");
-    const { failure } = this.#living().runner;
+    const { failure } = this.#living();
     // Where one group alone was skipped, the updates of the others wait for apply().
     if (this.#changed || !failure) this.#phase = "updated";
     if (failure) throw new NonFiniteError(failure);
@@ -153,9 +141,9 @@ export class Optimizer<T = unknown> {
    * @throws StateError without an `update()` before it
    */
   apply(): void {
-    const { runner, engine } = this.#living();
+    const { active, engine } = this.#living();
     if (this.#phase !== "updated") throw new StateError("apply() needs an update() before it; step() does both");
-    runner.active.forEach((isActive, group) => {
+    active.forEach((isActive, group) => {
       if (isActive) engine.apply(group);
     });
     this.#phase = "ready";
@@ -308,8 +296,9 @@ export class Optimizer<T = unknown> {
 
   /** @internal The way in for the functional form and checkpoints. */
   get internals(): OptimizerInternals {
+    const { program, host, views, engine } = this.#living();
     return {
-      ...this.#living(),
+      ...{ program, host, views, engine },
       ready: (caller) => this.#ready(caller),
       waits: this.#phase === "updated",
     };
@@ -317,18 +306,18 @@ export class Optimizer<T = unknown> {
 
   #run(caller: string, given: readonly unknown[], sink: "apply" | "emit"): boolean {
     const parts = this.#ready(caller);
-    const { program, runner, views } = parts;
+    const { program, views } = parts;
     this.#phase = "running";
     try {
       // Everything is checked before anything is written; the user's schedules, which may do anything, run first.
-      runner.prepare(given[1] === undefined ? untold : readOptions(caller, given[1], toldSpec, "grads, "));
+      parts.prepare(given[1] === undefined ? untold : readOptions(caller, given[1], toldSpec, "grads, "));
       // A given undefined is a mistake (a function without a return), not the gradients that stand in the views.
       if (given.length > 0 && (!given[0] || !views.isTree("grads", given[0]))) {
         const found = matchTree(program.layout, given[0], "grads", (leaf) => isFrozen(program, leaf));
         // At once: copied piece by piece, with the first pass over each piece, a step takes 1.05 to 1.5 times as long.
         writeLeaves(views.leaves("grads"), found);
       }
-      return program.custom ? program.custom.run(parts, sink) : runner.run(sink, nothing);
+      return program.custom ? program.custom.run(parts, sink) : parts.run(sink, nothing);
     } finally {
       this.#phase = "ready";
     }
@@ -352,8 +341,8 @@ const busy: Record<Exclude<Phase, "ready">, string> = {
   saving: "while saveChunks() hands out views of this optimizer: read it to its end first",
 };
 
-/** The same, and what may be done with it. */
-export interface OptimizerInternals extends OptimizerParts {
+/** What others of this package may read and write, and what may be done with it. */
+export interface OptimizerInternals extends Pick<Parts, "program" | "host" | "views" | "engine"> {
   /** @throws StateError or DisposedError */
   ready(caller: string): void;
   /** Whether updates wait for `apply()`: after an `update()` that threw, those of the groups that were not skipped. */

@@ -1,8 +1,7 @@
 import type { Engine } from "../backends/backend.ts";
 import { option } from "../options.ts";
-import type { Runner } from "../program/runner.ts";
 import type { StepValues } from "../program/values.ts";
-import type { OptimizerParts } from "./optimizer.ts";
+import type { Parts } from "./parts.ts";
 
 /** Norms of one leaf. */
 export interface LeafStats {
@@ -46,14 +45,13 @@ export const toldSpec = {
 };
 
 /** What statistics are made of. */
-export type StatsParts = Pick<OptimizerParts, "program" | "host" | "keepsUpdates"> & {
+export type StatsParts = Pick<Parts, "program" | "host" | "norms" | "factors" | "keepsUpdates"> & {
   readonly values: readonly Pick<StepValues, "options">[];
   readonly engine: Pick<Engine, "squares">;
-  readonly runner: Pick<Runner, "norms" | "factors">;
 };
 
 export function statsOf(parts: StatsParts, isUpdated: boolean): Stats {
-  const { program, host, values, engine, runner, keepsUpdates } = parts;
+  const { program, host, values, engine, norms, factors, keepsUpdates } = parts;
   const { all } = program.chain;
   const rates: Record<string, number> = {};
   program.groups.forEach(({ rules }, group) => {
@@ -69,7 +67,7 @@ export function statsOf(parts: StatsParts, isUpdated: boolean): Stats {
   const params = squares("params");
   const updates = keepsUpdates ? squares("updates") : null;
   // A first rule of the chain measures the gradients themselves, with nothing done to them.
-  const measured = runner.norms[0] ?? Number.NaN;
+  const measured = norms[0] ?? Number.NaN;
   const grads = isUpdated || (!updates && !Number.isNaN(measured)) ? null : squares("grads");
   const leaf = (i: number): LeafStats => ({
     gradNorm: grads ? Math.sqrt(grads[i]!) : Number.NaN,
@@ -89,7 +87,7 @@ export function statsOf(parts: StatsParts, isUpdated: boolean): Stats {
     ),
     gradNorm: Number.isNaN(measured) ? (grads ? root(grads) : Number.NaN) : measured,
     paramNorm: root(params),
-    clipped: all.some(({ rule, index }) => rule.name === "clipByGlobalNorm" && runner.factors[index]! < 1),
+    clipped: all.some(({ rule, index }) => rule.name === "clipByGlobalNorm" && factors[index]! < 1),
     updateNorm: updates && root(updates),
     leaves: updates && Object.fromEntries(program.layout.leaves.map(({ path }, i) => [path, leaf(i)])),
   };

@@ -1,5 +1,6 @@
 import type { Readable } from "../optimizer/from.ts";
-import { Optimizer, type OptimizerParts } from "../optimizer/optimizer.ts";
+import { Optimizer } from "../optimizer/optimizer.ts";
+import type { Parts } from "../optimizer/parts.ts";
 import { type LayoutLeaf, readTree } from "../tree/layout.ts";
 import { keyOf, type Path, treeOf } from "./names.ts";
 
@@ -66,5 +67,5 @@ export function join(donors: readonly Donor[]): Optimizer {
     views: { leaves: (id: number) => from.map(({ leaf, donor }) => parts[donor]!.views.leaves(id)[leaf.index]!) },
     engine: first.engine,
   };
-  return new Optimizer(read as unknown as OptimizerParts, null);
+  return new Optimizer(read as unknown as Parts, null);
 }

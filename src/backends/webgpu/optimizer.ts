@@ -213,8 +213,7 @@ export class GpuOptimizer<T = unknown> {
         norms[index] = order === Number.POSITIVE_INFINITY ? Number.NaN : factors[at.norm]!;
       }
     }
-    const runner = { norms, factors: ratios };
-    return statsOf({ program, host, values, engine: { squares }, runner, keepsUpdates }, isUpdated);
+    return statsOf({ program, host, values, engine: { squares }, norms, factors: ratios, keepsUpdates }, isUpdated);
   }
 
   /**
