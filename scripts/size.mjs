@@ -9,7 +9,7 @@ import { rollup } from "rollup";
 
 /** Bytes gzipped, with all that is loaded with it; the default import holds the kernels too. */
 const limits = {
-  "index.js": 33_200,
+  "index.js": 33_900,
   "kernels.wasm": 6_000,
   "warmed.wasm": Number.POSITIVE_INFINITY,
   "restore.js": Number.POSITIVE_INFINITY,
@@ -17,7 +17,7 @@ const limits = {
 };
 
 /** Of what a bundler leaves in this page, with all that it loads at once. */
-const pageLimit = 23_900;
+const pageLimit = 24_200;
 const page = `import { adamw, chain, clipByGlobalNorm } from "lanestep";
 export const start = (params) => chain(clipByGlobalNorm(), adamw()).init(params);`;
 
