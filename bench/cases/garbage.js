@@ -12,10 +12,19 @@ const peer = new LanestepPeer("lanestep", [512, 32, 320, 10]);
 await peer.reset();
 await peer.run(true, STEPS); // compiled, and its feedback gathered
 
-collect();
-const before = process.memoryUsage().heapUsed;
-await peer.run(true, STEPS);
-const allocated = process.memoryUsage().heapUsed - before;
-collect();
-report({ steps: STEPS, bytesAStep: allocated / STEPS, kept: process.memoryUsage().heapUsed - before });
+/**
+ * What remains after every one of them is kept: code that is compiled meanwhile is in one.
+ * @type {{ bytesAStep: number, kept: number }[]}
+ */
+const rounds = [];
+for (let round = 0; round < 3; round++) {
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  await peer.run(true, STEPS);
+  const allocated = process.memoryUsage().heapUsed - before;
+  collect();
+  rounds.push({ bytesAStep: allocated / STEPS, kept: process.memoryUsage().heapUsed - before });
+}
+const least = (/** @type {"bytesAStep" | "kept"} */ key) => Math.min(...rounds.map((round) => round[key]));
+report({ steps: STEPS, bytesAStep: least("bytesAStep"), kept: least("kept") });
 peer.close();
