@@ -5,6 +5,7 @@
 //   assembly/**/*.wgsl       → src/generated/wgsl.ts (the same functions for the webgpu backend)
 //   these two and src/link/  → src/generated/fingerprint.ts (a hash: what is linked ahead fits no other)
 //   src/                     → build/js, dist/types → dist/index.js; by itself dist/cli.js, the command
+//                              (bundled, run once, bundled again: what a first init calls is compiled with the file)
 //   the linker, run once     → dist/warmed.wasm (loops for engines that compile nothing at run time)
 
 import { execFileSync } from "node:child_process";
